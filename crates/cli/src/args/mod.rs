@@ -1,0 +1,173 @@
+//! What was typed. What it means is decided in [`crate::settings`].
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+mod side;
+
+pub use side::{LoginForm, SideArgs, SourceArgs, TargetArgs};
+
+/// Moves mailboxes from one mail server to another, while their owners go on working.
+#[derive(Debug, Parser)]
+#[command(name = "limosa", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Endpoints: imaps://USER@HOST[:PORT] (TLS), imap://USER@HOST[:PORT] (STARTTLS), maildir:PATH")]
+pub struct Typed {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring a target mailbox up to its source. Run it again at any time: it brings over only what is new.
+    Copy(Box<CopyArgs>),
+    /// Sign in and tell what a copy would meet: folders, sizes, what the target would refuse, and how long it would take.
+    Check(Box<CheckArgs>),
+    /// See or forget what has been recorded of a pair.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+}
+
+/// How a command speaks. Taken by every command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Show no progress, and no summary where everything went well.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Write one JSON document to standard output instead of the summary; with --list, one line for each pair.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Log to standard error what happens; give it twice or three times for more.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Args)]
+pub struct CopyArgs {
+    /// The mailbox to copy from. It is only read.
+    #[arg(required_unless_present = "list")]
+    pub source: Option<String>,
+    /// The mailbox to bring up to the source.
+    #[arg(required_unless_present = "list")]
+    pub target: Option<String>,
+    /// Copy many pairs: a CSV file with the columns source, target and, for each side, secrets by file or variable.
+    #[arg(long, value_name = "CSV", conflicts_with_all = ["source", "target"])]
+    pub list: Option<PathBuf>,
+    /// How many pairs of the list to work on at once.
+    #[arg(long, short, value_name = "N", requires = "list", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub jobs: u16,
+    #[command(flatten)]
+    pub folders: FolderArgs,
+    #[command(flatten)]
+    pub pass: PassArgs,
+    #[command(flatten)]
+    pub state: StateArgs,
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    #[command(flatten)]
+    pub source_side: SourceArgs,
+    #[command(flatten)]
+    pub target_side: TargetArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The mailbox to copy from. It is only read.
+    pub source: String,
+    /// The mailbox that would be brought up to the source. Nothing is written to it.
+    pub target: Option<String>,
+    #[command(flatten)]
+    pub folders: FolderArgs,
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    #[command(flatten)]
+    pub source_side: SourceArgs,
+    #[command(flatten)]
+    pub target_side: TargetArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// List the pairs that have a ledger, and how they stand.
+    List(StateArgs),
+    /// Forget what is recorded of a pair. Costs no duplicates: the next copy finds by content what stands on the target.
+    Forget(ForgetArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ForgetArgs {
+    /// The source, as given to `copy` or as shown by `ledger list`.
+    pub source: String,
+    /// The target, likewise.
+    pub target: String,
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+/// Which folders come over, and where to.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Folders")]
+pub struct FolderArgs {
+    /// Send folder A, and what stands below it, to folder B. Names are joined by `/`; write `\/` and `\=` for these
+    /// characters inside a name. Can be given more than once.
+    #[arg(long, value_name = "A=B")]
+    pub map: Vec<String>,
+    /// Leave folders behind that match: `*` stays within a level, `**` spans levels. Can be given more than once.
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Bring over only folders that match. Can be given more than once.
+    #[arg(long, value_name = "GLOB")]
+    pub only: Vec<String>,
+    /// Bring over views too ("All Mail", "Starred"), whose messages stand in other folders as well.
+    #[arg(long)]
+    pub include_views: bool,
+}
+
+/// How a pass is run.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Pass")]
+pub struct PassArgs {
+    /// What becomes of messages on the target that were expunged on the source.
+    #[arg(long, value_name = "RULE", value_enum, default_value_t = DeletionsArg::Follow)]
+    pub deletions: DeletionsArg,
+    /// Try messages again that were left behind by an earlier pass.
+    #[arg(long)]
+    pub retry_exceptions: bool,
+    /// Show what would be done, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// When another run works on the pair, wait for it to end.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum DeletionsArg {
+    /// Remove them from the target too; stop if that would be more than half of a large mailbox.
+    Follow,
+    /// Remove them too, however many.
+    FollowAll,
+    /// Leave them on the target.
+    Keep,
+}
+
+/// Where the ledger is kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "State")]
+pub struct StateArgs {
+    /// Folder of the ledger [default: $XDG_STATE_HOME/limosa, else ~/.local/state/limosa]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// What both sides' connections have in common.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connections")]
+pub struct ConnectionArgs {
+    /// Allow `?tls=none` for hosts other than this one: mail and password are then sent for all to read.
+    #[arg(long)]
+    pub allow_cleartext: bool,
+}

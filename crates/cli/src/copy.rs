@@ -1,0 +1,159 @@
+//! `limosa copy`: one pass over one pair.
+
+use std::path::Path;
+
+use limosa_engine::pass::{self, Pair, PassError};
+use limosa_engine::{Progress, Report};
+use limosa_model::{Ledger, LedgerError, PairKey};
+use limosa_store::SqliteStore;
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::memory::peak_rss_bytes;
+use crate::open::{self, OpenPair};
+use crate::settings::{CopySettings, RunSettings};
+use crate::status::Screen;
+use crate::stopping::Stopping;
+use crate::summary;
+use crate::terminal::Paint;
+
+/// Copies one pair and tells the result.
+///
+/// # Errors
+/// If it cannot work.
+pub async fn run(settings: CopySettings, pair: OpenPair, screen: Screen) -> Result<Exit, Failure> {
+    let CopySettings { run, .. } = &settings;
+    let result = copy_one(run, &pair, &screen).await;
+    let ledger = open::ledger_file(&run.state);
+    match &result {
+        Ok(report) => tell(report, run, &ledger)?,
+        Err(failure) if run.json => write_json(&Failed::new(&pair.key(), failure))?,
+        Err(_) => {}
+    }
+    result.map(|report| report.outcome.into())
+}
+
+async fn copy_one(run: &RunSettings, pair: &OpenPair, screen: &Screen) -> Result<Report, Failure> {
+    let stopping = Stopping::listen(screen.clone())?;
+    let store = open::store(&run.state).await?;
+    let progress = stopping.begin();
+    let watch = screen.watch(&progress, None);
+    let report = one_pass(&store, pair, run, &progress, screen).await;
+    watch.end().await;
+    report
+}
+
+/// Takes the pair's ledger and runs a pass over it.
+///
+/// # Errors
+/// If it cannot work at all. Whatever else befalls it is in the report.
+pub async fn one_pass(
+    store: &SqliteStore,
+    pair: &OpenPair,
+    run: &RunSettings,
+    progress: &Progress,
+    screen: &Screen,
+) -> Result<Report, Failure> {
+    let key = pair.key();
+    let ledger = take_ledger(store, &key, run.wait, progress, screen).await?;
+    let both = Pair { source: pair.source.as_ref(), target: pair.target.as_ref(), ledger };
+    let mut report = pass::run(both, &run.options, progress).await.map_err(|error| cannot_work(&error, &key))?;
+    report.peak_rss_bytes = peak_rss_bytes();
+    Ok(report)
+}
+
+async fn take_ledger(
+    store: &SqliteStore,
+    key: &PairKey,
+    wait: bool,
+    progress: &Progress,
+    screen: &Screen,
+) -> Result<std::sync::Arc<dyn Ledger>, Failure> {
+    match open::ledger(store, key, false).await {
+        Err(LedgerError::Busy { .. }) if wait => {}
+        other => return other.map_err(|error| Failure::ledger(&error)),
+    }
+    screen.say(&format!("another run works on {key}: waiting until it has ended"));
+    tokio::select! {
+        ledger = open::ledger(store, key, true) => ledger.map_err(|error| Failure::ledger(&error)),
+        () = progress.stopped() => {
+            let stopped = Failure::new("stopped", "it was asked to stop while it waited for another run");
+            Err(Failure { exit: Exit::Unfinished, ..stopped })
+        }
+    }
+}
+
+fn cannot_work(error: &PassError, key: &PairKey) -> Failure {
+    match error {
+        PassError::Connector { side, source } => {
+            let account = match side {
+                pass::Side::Source => &key.source,
+                pass::Side::Target => &key.target,
+            };
+            Failure::connector(&format!("{} {account}", side_name(*side)), source)
+        }
+        PassError::Ledger(error) => Failure::ledger(error),
+        PassError::SameAccount => Failure::new("same-account", format!("source and target are the same mailbox: {}", key.source))
+            .hint("name another account as the target"),
+    }
+}
+
+fn side_name(side: pass::Side) -> &'static str {
+    match side {
+        pass::Side::Source => "source",
+        pass::Side::Target => "target",
+    }
+}
+
+fn tell(report: &Report, run: &RunSettings, ledger: &Path) -> Result<(), Failure> {
+    if run.json {
+        return write_json(report);
+    }
+    if run.quiet && report.outcome == limosa_engine::Outcome::Complete && !report.dry_run {
+        return Ok(());
+    }
+    write_out(&summary::render(report, ledger, Paint::stdout()))
+}
+
+/// What stands in the place of a report when a pair cannot work.
+#[derive(Debug, Serialize)]
+pub struct Failed<'a> {
+    source: &'a str,
+    target: &'a str,
+    error: &'a Failure,
+}
+
+impl<'a> Failed<'a> {
+    /// Of that pair.
+    pub fn new(key: &'a PairKey, error: &'a Failure) -> Self {
+        Self { source: &key.source, target: &key.target, error }
+    }
+
+    /// Of a pair that is not even understood; as typed.
+    pub fn typed(source: &'a str, target: &'a str, error: &'a Failure) -> Self {
+        Self { source, target, error }
+    }
+}
+
+/// Writes a JSON document in one line to standard output.
+///
+/// # Errors
+/// If nobody takes it.
+pub fn write_json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut text = serde_json::to_string(value)
+        .map_err(|error| Failure::new("local-io", "the JSON document cannot be written").because(&error))?;
+    text.push('\n');
+    write_out(&text)
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+/// If nobody takes it.
+pub fn write_out(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| Failure::new("local-io", "standard output cannot be written").because(&error))
+}

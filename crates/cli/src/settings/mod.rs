@@ -1,0 +1,195 @@
+//! What was typed, as what it means: every value read and checked, nothing opened yet.
+
+use std::path::{Path, PathBuf};
+
+use limosa_engine::{Deletions, Options};
+
+use crate::args::{CheckArgs, Command, CopyArgs, DeletionsArg, LedgerCommand, OutputArgs, StateArgs, Typed};
+use crate::endpoint::Endpoint;
+use crate::failure::Usage;
+
+mod folders;
+mod side;
+
+pub use folders::folder_rules;
+pub use side::{Credential, Side, SideOptions, SideSettings};
+
+/// A command with all that it needs to know.
+#[derive(Debug)]
+pub enum Settings {
+    Copy(CopySettings),
+    List(ListSettings),
+    Check(CheckSettings),
+    LedgerList(LedgerListSettings),
+    LedgerForget(LedgerForgetSettings),
+}
+
+/// Both mailboxes of a pair, and how to sign in to them.
+#[derive(Clone, Debug)]
+pub struct PairSettings {
+    pub source: SideSettings,
+    pub target: SideSettings,
+}
+
+/// How passes are run, whichever the pair.
+#[derive(Debug)]
+pub struct RunSettings {
+    pub options: Options,
+    /// Folder of the ledger.
+    pub state: PathBuf,
+    /// Wait while another run works on the pair.
+    pub wait: bool,
+    /// Write JSON to standard output.
+    pub json: bool,
+    /// Say nothing where all went well.
+    pub quiet: bool,
+}
+
+/// `limosa copy SOURCE TARGET`
+#[derive(Debug)]
+pub struct CopySettings {
+    pub pair: PairSettings,
+    pub run: RunSettings,
+}
+
+/// `limosa copy --list`
+#[derive(Debug)]
+pub struct ListSettings {
+    /// The CSV file.
+    pub list: PathBuf,
+    /// Pairs at once.
+    pub jobs: usize,
+    /// What holds for every source where its row says nothing else.
+    pub source: SideOptions,
+    /// What holds for every target where its row says nothing else.
+    pub target: SideOptions,
+    pub allow_cleartext: bool,
+    pub run: RunSettings,
+}
+
+/// `limosa check`
+#[derive(Debug)]
+pub struct CheckSettings {
+    pub source: SideSettings,
+    pub target: Option<SideSettings>,
+    pub folders: limosa_engine::folders::FolderRules,
+    pub json: bool,
+}
+
+/// `limosa ledger list`
+#[derive(Debug)]
+pub struct LedgerListSettings {
+    pub state: PathBuf,
+    pub json: bool,
+}
+
+/// `limosa ledger forget`
+#[derive(Debug)]
+pub struct LedgerForgetSettings {
+    pub state: PathBuf,
+    /// The source, as typed: an endpoint, or an account as the ledger names it.
+    pub source: String,
+    /// The target, likewise.
+    pub target: String,
+}
+
+impl Settings {
+    /// Reads what was typed.
+    ///
+    /// # Errors
+    /// If it makes no sense.
+    pub fn read(typed: Typed) -> Result<Self, Usage> {
+        let output = typed.output;
+        match typed.command {
+            Command::Copy(args) => copy(*args, &output),
+            Command::Check(args) => check(*args, &output),
+            Command::Ledger(LedgerCommand::List(state)) => {
+                Ok(Self::LedgerList(LedgerListSettings { state: state_folder(&state)?, json: output.json }))
+            }
+            Command::Ledger(LedgerCommand::Forget(args)) => Ok(Self::LedgerForget(LedgerForgetSettings {
+                state: state_folder(&args.state)?,
+                source: args.source,
+                target: args.target,
+            })),
+        }
+    }
+}
+
+fn copy(args: CopyArgs, output: &OutputArgs) -> Result<Settings, Usage> {
+    let allow_cleartext = args.connection.allow_cleartext;
+    let run = RunSettings {
+        options: Options {
+            folders: folder_rules(&args.folders)?,
+            deletions: match args.pass.deletions {
+                DeletionsArg::Follow => Deletions::Follow,
+                DeletionsArg::FollowAll => Deletions::FollowAll,
+                DeletionsArg::Keep => Deletions::Keep,
+            },
+            dry_run: args.pass.dry_run,
+            retry_exceptions: args.pass.retry_exceptions,
+            ..Options::default()
+        },
+        state: state_folder(&args.state)?,
+        wait: args.pass.wait,
+        json: output.json,
+        quiet: output.quiet,
+    };
+    let source = SideOptions::read(Side::Source, args.source_side.0)?;
+    let target = SideOptions::read(Side::Target, args.target_side.0)?;
+    match (args.list, args.source, args.target) {
+        (Some(list), ..) => {
+            let jobs = usize::from(args.jobs);
+            Ok(Settings::List(ListSettings { list, jobs, source, target, allow_cleartext, run }))
+        }
+        (None, Some(source_url), Some(target_url)) => {
+            let pair = PairSettings {
+                source: one_side(Side::Source, &source_url, source, allow_cleartext)?,
+                target: one_side(Side::Target, &target_url, target, allow_cleartext)?,
+            };
+            Ok(Settings::Copy(CopySettings { pair, run }))
+        }
+        _ => Err(Usage::new("copy needs a source and a target, or --list")),
+    }
+}
+
+fn check(args: CheckArgs, output: &OutputArgs) -> Result<Settings, Usage> {
+    let allow_cleartext = args.connection.allow_cleartext;
+    let source = SideOptions::read(Side::Source, args.source_side.0)?;
+    let target = SideOptions::read(Side::Target, args.target_side.0)?;
+    if let (None, Some(option)) = (&args.target, target.given.first()) {
+        return Err(Usage::new(format!("--{option} was given, but no target")));
+    }
+    let target = match args.target {
+        Some(url) => Some(one_side(Side::Target, &url, target, allow_cleartext)?),
+        None => None,
+    };
+    Ok(Settings::Check(CheckSettings {
+        source: one_side(Side::Source, &args.source, source, allow_cleartext)?,
+        target,
+        folders: folder_rules(&args.folders)?,
+        json: output.json,
+    }))
+}
+
+/// A side whose options were typed for it alone: an option that its endpoint has no use for is a mistake.
+fn one_side(side: Side, url: &str, options: SideOptions, allow_cleartext: bool) -> Result<SideSettings, Usage> {
+    let endpoint = Endpoint::parse(url, allow_cleartext).map_err(|usage| usage.at(side.name()))?;
+    if let (Endpoint::Maildir(_), Some(option)) = (&endpoint, options.given.first()) {
+        return Err(Usage::new(format!("--{option} makes no sense for a maildir")));
+    }
+    Ok(SideSettings { side, endpoint, options })
+}
+
+/// The ledger's folder: as typed, else where XDG says (Base Directory Specification: relative values are to be ignored).
+fn state_folder(args: &StateArgs) -> Result<PathBuf, Usage> {
+    if let Some(state) = &args.state {
+        return Ok(state.clone());
+    }
+    let absolute = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(Path::new(".local/state"))))
+        .map(|base| base.join("limosa"))
+        .ok_or_else(|| {
+            Usage::new("there is no place for the ledger: neither XDG_STATE_HOME nor HOME is set").hint("name one with --state DIR")
+        })
+}

@@ -1,0 +1,471 @@
+//! The pump of one connection: socket, decoder, commands in flight, and what is counted while waiting.
+//!
+//! Reading and writing always go on together, so that a server which stops reading until we read cannot bring both
+//! sides to a standstill. An operation sends its commands, then takes what comes until all of them are answered. If
+//! an operation is dropped half-way, the next one first reads the answers that are still due.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use limosa_imap::capability::Capabilities;
+use limosa_imap::command::{Command, Encoded, LiteralSupport};
+use limosa_imap::decode::{Decoder, Event, Limits};
+use limosa_imap::pipeline::{Class, Pipeline, Window};
+use limosa_imap::response::{Code, Condition, Fetch, Namespaces, Response, Status, Tag, Untagged};
+use limosa_model::{ConnectorError, Meter};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::connect::Stream;
+use super::error::{Place, Reason, Refusal, reason_in_words, speaks_of_throttling, words_for_people};
+
+/// As long as more is to come, less than this is not worth a system call.
+const WORTH_WRITING: usize = 64 * 1024;
+
+/// Slices of one vectored write.
+const SLICES: usize = 64;
+
+/// LOGOUT is a courtesy: no longer than this for it to leave.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+type Result<T> = std::result::Result<T, ConnectorError>;
+
+/// One connection to a server.
+pub(crate) struct Connection {
+    pub(crate) place: Arc<Place>,
+    /// What the server can do, by its latest word.
+    pub(crate) capabilities: Capabilities,
+    /// The server's first words.
+    pub(crate) greeting: String,
+    /// The server's answer to ID (RFC 2971).
+    pub(crate) id: Vec<(Bytes, Option<Bytes>)>,
+    /// What ENABLE switched on.
+    pub(crate) enabled: Vec<Bytes>,
+    pub(crate) namespaces: Option<Namespaces>,
+    pub(crate) signed_in: bool,
+    stream: Stream,
+    decoder: Decoder,
+    queue: super::send_queue::SendQueue,
+    pipeline: Pipeline<Owner>,
+    encoded: Encoded,
+    flush_due: bool,
+    sent_since_wait: bool,
+    write_error: Option<io::Error>,
+    dead: bool,
+    meter: Meter,
+    answer_limit: Duration,
+}
+
+/// Who waits for the end of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// An operation, now under way or given up.
+    Operation,
+    /// Nobody: what it brings is kept in the connection itself.
+    Nobody,
+}
+
+/// The end of a command.
+#[derive(Clone, Debug)]
+pub(crate) struct Done {
+    pub(crate) tag: Tag,
+    pub(crate) status: Status,
+    pub(crate) code: Option<Code>,
+    pub(crate) text: Bytes,
+}
+
+impl Done {
+    pub(crate) fn is_ok(&self) -> bool {
+        self.status == Status::Ok
+    }
+
+    /// Why it was refused.
+    pub(crate) fn refusal(&self) -> Refusal {
+        let words = words_for_people(&self.text);
+        let reason = match &self.code {
+            Some(Code::OverQuota) => Reason::OverQuota,
+            Some(Code::TooBig | Code::Limit) => Reason::TooBig,
+            Some(Code::NoPerm | Code::ReadOnly) => Reason::NoPermission,
+            Some(Code::TryCreate | Code::NonExistent) => Reason::Missing,
+            Some(Code::Throttled) => Reason::Throttled,
+            Some(Code::InUse | Code::Unavailable | Code::ServerBug) => Reason::Transient,
+            _ if speaks_of_throttling(&words) => Reason::Throttled,
+            _ => reason_in_words(&words),
+        };
+        Refusal { reason, words }
+    }
+}
+
+/// What has come, as far as an operation may care.
+pub(crate) enum Incoming {
+    /// A command of this or a former operation ended.
+    Done(Done),
+    /// Data or a status line.
+    Data(Untagged),
+    /// `+` that no literal waited for.
+    Continue(Bytes),
+    /// The items of a message up to its body, and the body's announced size.
+    BodyStart(Fetch, u64),
+    BodyChunk(Bytes),
+    /// All items of the message; its body came as announced.
+    BodyEnd(Fetch),
+}
+
+impl Connection {
+    pub(crate) fn new(stream: Stream, place: Arc<Place>, meter: Meter, answer_limit: Duration) -> Self {
+        Self {
+            place,
+            capabilities: Capabilities::new(),
+            greeting: String::new(),
+            id: Vec::new(),
+            enabled: Vec::new(),
+            namespaces: None,
+            signed_in: false,
+            stream,
+            decoder: Decoder::new(Limits::default()),
+            queue: Default::default(),
+            pipeline: Pipeline::new(Window::default()),
+            encoded: Encoded::new(),
+            flush_due: false,
+            sent_since_wait: false,
+            write_error: None,
+            dead: false,
+            meter,
+            answer_limit,
+        }
+    }
+
+    /// How literals may be sent.
+    pub(crate) fn literals(&self) -> LiteralSupport {
+        self.capabilities.literal_support()
+    }
+
+    /// Whether nothing can be done with it any more.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead
+    }
+
+    /// Queues a command of the present operation.
+    pub(crate) fn send(&mut self, command: &Command<'_>) -> Tag {
+        self.enqueue(command, Owner::Operation)
+    }
+
+    /// Queues a command that nobody waits for; it goes out with the next one that somebody waits for.
+    pub(crate) fn send_along(&mut self, command: &Command<'_>) {
+        self.enqueue(command, Owner::Nobody);
+    }
+
+    fn enqueue(&mut self, command: &Command<'_>, owner: Owner) -> Tag {
+        let tag = self.pipeline.start(command.class(), 0, owner);
+        let mut encoded = std::mem::take(&mut self.encoded);
+        command.encode(tag, self.literals(), false, &mut encoded);
+        self.push_encoded(tag, &encoded);
+        // It may have held a password.
+        encoded.clear();
+        self.encoded = encoded;
+        tag
+    }
+
+    /// Begins a command whose bytes come by [`push_encoded`](Self::push_encoded) and [`push`](Self::push).
+    pub(crate) fn start_append(&mut self) -> Tag {
+        self.pipeline.start(Class::Append, 0, Owner::Operation)
+    }
+
+    /// Queues encoded bytes of a command.
+    pub(crate) fn push_encoded(&mut self, tag: Tag, encoded: &Encoded) {
+        for segment in encoded.segments() {
+            self.queue.push_slice(tag, segment.bytes);
+            if segment.wait {
+                self.queue.push_wait(tag);
+            }
+        }
+    }
+
+    /// Queues bytes of a command as they are.
+    pub(crate) fn push(&mut self, tag: Tag, bytes: Bytes) {
+        self.queue.push(tag, bytes);
+    }
+
+    /// Queues a line of a SASL exchange, which belongs to no literal.
+    pub(crate) fn push_line(&mut self, tag: Tag, line: &[u8]) {
+        self.queue.push_slice(tag, line);
+        self.queue.push_slice(tag, b"\r\n");
+    }
+
+    /// Bytes queued and not yet taken by the socket.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// What has come already, without waiting.
+    pub(crate) fn ready(&mut self) -> Result<Option<Incoming>> {
+        loop {
+            let event = match self.decoder.next() {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(None),
+                Err(error) => {
+                    self.dead = true;
+                    return Err(self.place.protocol(&error).because(error));
+                }
+            };
+            let incoming = match event {
+                Event::BodyStart { fetch, size } => Incoming::BodyStart(fetch, size),
+                Event::BodyChunk(chunk) => Incoming::BodyChunk(chunk),
+                Event::BodyEnd { fetch } => Incoming::BodyEnd(fetch),
+                Event::Response(Response::Continue { text }) => {
+                    if self.queue.go_on() {
+                        continue;
+                    }
+                    Incoming::Continue(text)
+                }
+                Event::Response(Response::Tagged { tag, status, code, text }) => {
+                    let Some(ended) = self.pipeline.finish(tag) else {
+                        tracing::debug!(server = %self.place.server(), "an answer to no command of ours was passed over");
+                        continue;
+                    };
+                    self.queue.answered(tag);
+                    if let Some(Code::Capability(capabilities)) = &code {
+                        self.capabilities = capabilities.clone();
+                    }
+                    if ended.state == Owner::Nobody {
+                        continue;
+                    }
+                    Incoming::Done(Done { tag, status, code, text })
+                }
+                Event::Response(Response::Untagged(data)) => match self.keep(data)? {
+                    Some(data) => Incoming::Data(data),
+                    None => continue,
+                },
+            };
+            return Ok(Some(incoming));
+        }
+    }
+
+    /// Keeps what belongs to the connection as a whole; what is left is for the operation.
+    fn keep(&mut self, data: Untagged) -> Result<Option<Untagged>> {
+        match data {
+            Untagged::Capability(capabilities) => self.capabilities = capabilities,
+            Untagged::Enabled(names) => self.enabled.extend(names.iter().map(|name| Bytes::copy_from_slice(name))),
+            Untagged::Namespace(namespaces) => self.namespaces = Some(namespaces),
+            Untagged::Id(fields) => self.id = fields,
+            Untagged::Condition { kind: Condition::Bye, text, .. } => {
+                self.dead = true;
+                return Err(self.place.farewell(&text));
+            }
+            Untagged::Condition { code: Some(Code::Capability(capabilities)), kind, text } => {
+                self.capabilities = capabilities.clone();
+                let code = Some(Code::Capability(capabilities));
+                return Ok(Some(Untagged::Condition { kind, code, text }));
+            }
+            Untagged::Condition { code: Some(Code::Alert), ref text, .. } => {
+                let words = words_for_people(text);
+                tracing::info!(server = %self.place.server(), words, "the server asks for a person's attention");
+                return Ok(Some(data));
+            }
+            other => return Ok(Some(other)),
+        }
+        Ok(None)
+    }
+
+    /// The next thing to come; waits for it.
+    pub(crate) async fn next(&mut self) -> Result<Incoming> {
+        loop {
+            if let Some(incoming) = self.ready()? {
+                return Ok(incoming);
+            }
+            self.exchange(true).await?;
+        }
+    }
+
+    /// Waits until all these commands have ended; their ends are in the same order. What comes meanwhile goes to `on`.
+    pub(crate) async fn finish(&mut self, tags: &[Tag], mut on: impl FnMut(Untagged)) -> Result<Vec<Done>> {
+        let mut ends: Vec<Option<Done>> = vec![None; tags.len()];
+        let mut missing = tags.len();
+        while missing > 0 {
+            match self.next().await? {
+                Incoming::Done(done) => {
+                    if let Some(index) = tags.iter().position(|tag| *tag == done.tag) {
+                        ends[index] = Some(done);
+                        missing -= 1;
+                    }
+                }
+                Incoming::Data(data) => on(data),
+                // A body nobody asked for; or `+` out of turn.
+                Incoming::BodyStart(..) | Incoming::BodyChunk(_) | Incoming::BodyEnd(_) | Incoming::Continue(_) => {}
+            }
+        }
+        Ok(ends.into_iter().flatten().collect())
+    }
+
+    /// Sends one command and waits for its end.
+    pub(crate) async fn run(&mut self, command: &Command<'_>, on: impl FnMut(Untagged)) -> Result<Done> {
+        let tag = self.send(command);
+        let done = self.finish(&[tag], on).await?;
+        done.into_iter().next().ok_or_else(|| self.place.protocol("a command had no end"))
+    }
+
+    /// Makes sure that no answer to a former operation can be taken for one to the next.
+    pub(crate) async fn begin(&mut self) -> Result<()> {
+        if self.dead {
+            return Err(self.place.lost("it was broken before"));
+        }
+        while self.decoder.in_body() || self.pipeline.iter().any(|command| command.state == Owner::Operation) {
+            self.next().await?;
+        }
+        Ok(())
+    }
+
+    /// Sends and reads whatever is possible; waits if nothing is. With `all` even a little is sent at once.
+    pub(crate) async fn exchange(&mut self, all: bool) -> Result<()> {
+        let limit = self.answer_limit;
+        let mut waited = false;
+        let exchange = poll_fn(|cx| {
+            let progress = self.poll_exchange(cx, all);
+            if progress.is_pending() && !std::mem::replace(&mut waited, true) {
+                self.count_wait();
+            }
+            progress
+        });
+        match tokio::time::timeout(limit, exchange).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.broken(error)),
+            Err(_) => {
+                self.dead = true;
+                self.stream.reset_on_close();
+                Err(self.place.silent(limit.as_secs()))
+            }
+        }
+    }
+
+    /// Sends and reads what is possible right now.
+    pub(crate) async fn exchange_now(&mut self, all: bool) -> Result<()> {
+        let exchange = poll_fn(|cx| Poll::Ready(self.poll_exchange(cx, all)));
+        match exchange.await {
+            Poll::Ready(Err(error)) => Err(self.broken(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn broken(&mut self, error: io::Error) -> ConnectorError {
+        self.dead = true;
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return match self.write_error.take() {
+                Some(error) => self.place.lost("it was closed while we were sending").because(error),
+                None => self.place.lost("the server closed it without a word"),
+            };
+        }
+        self.place.lost(&error).because(error)
+    }
+
+    fn count_wait(&mut self) {
+        if self.queue.can_send() || !std::mem::take(&mut self.sent_since_wait) {
+            return;
+        }
+        if self.signed_in {
+            self.meter.round_trip();
+        } else {
+            self.meter.sign_in_round_trip();
+        }
+    }
+
+    fn poll_exchange(&mut self, cx: &mut Context<'_>, all: bool) -> Poll<io::Result<()>> {
+        let mut progress = false;
+        while self.queue.can_send() && (all || self.queue.len() >= WORTH_WRITING) {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = self.queue.slices(&mut slices);
+            let written = match Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]) {
+                Poll::Ready(Ok(0)) => Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(written) => written,
+                Poll::Pending => break,
+            };
+            match written {
+                Ok(count) => {
+                    self.queue.sent(count);
+                    self.sent_since_wait = true;
+                    self.flush_due = true;
+                }
+                // The server's last words may still be on their way to us: they say more than a broken pipe.
+                Err(error) => {
+                    self.write_error = Some(error);
+                    self.queue.clear();
+                    self.flush_due = false;
+                }
+            }
+            progress = true;
+        }
+        if self.flush_due && !(all && self.queue.can_send()) {
+            match Pin::new(&mut self.stream).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.flush_due = false,
+                Poll::Ready(Err(error)) => {
+                    self.write_error = Some(error);
+                    self.queue.clear();
+                    self.flush_due = false;
+                }
+                Poll::Pending => {}
+            }
+        }
+        let read = pin!(self.stream.read_buf(self.decoder.buffer()));
+        match read.poll(cx) {
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+            Poll::Ready(Ok(_)) => progress = true,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(self.write_error.take().unwrap_or(error))),
+            Poll::Pending => {}
+        }
+        if progress { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// Takes the stream out to wrap it in another layer; whatever came before that layer is forgotten: an attacker could
+    /// have put it there (RFC 9051 §6.2.1). Put it back with [`set_stream`](Self::set_stream).
+    pub(crate) fn take_stream(&mut self) -> Stream {
+        self.decoder = Decoder::new(Limits::default());
+        std::mem::replace(&mut self.stream, Stream::Gone)
+    }
+
+    pub(crate) fn set_stream(&mut self, stream: Stream) {
+        self.stream = stream;
+    }
+
+    /// Ends the connection so that nothing that is under way can be completed by what the socket still holds.
+    pub(crate) fn abort(&mut self) {
+        self.dead = true;
+        self.queue.clear();
+        self.stream.reset_on_close();
+        self.stream = Stream::Gone;
+    }
+
+    /// Says LOGOUT and goes, without waiting for the answer.
+    pub(crate) async fn close(mut self) {
+        if self.dead || self.decoder.in_body() {
+            return;
+        }
+        self.send(&Command::Logout);
+        let farewell = async {
+            while self.queue.can_send() || self.flush_due {
+                let sent = poll_fn(|cx| self.poll_send(cx)).await;
+                if sent.is_err() {
+                    return;
+                }
+            }
+            drop(self.stream.shutdown().await);
+        };
+        drop(tokio::time::timeout(FAREWELL, farewell).await);
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.queue.can_send() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = self.queue.slices(&mut slices);
+            let written = std::task::ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.queue.sent(written);
+        }
+        self.flush_due = false;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+}

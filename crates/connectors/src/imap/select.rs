@@ -1,0 +1,183 @@
+//! Which folder is open on the connection, and what the server said when it was opened.
+
+use limosa_imap::UidSet;
+use limosa_imap::command::{Command, Qresync, StatusItems};
+use limosa_imap::response::{Code, Status, Untagged};
+use limosa_model::{ConnectorError, ErrorKind, Folder, PermanentFlags, Retry, Scope};
+
+use super::flags::permanent_flags;
+use super::mailbox::ImapMailbox;
+use super::names::wire_name;
+use super::position::Position;
+
+type Result<T> = std::result::Result<T, ConnectorError>;
+
+/// The folder that is open.
+#[derive(Clone, Debug)]
+pub(crate) struct Selected {
+    /// Its name, as [`Folder::name`] has it.
+    pub(crate) name: String,
+    /// Where it stood when it was opened.
+    pub(crate) position: Position,
+    pub(crate) permanent: PermanentFlags,
+    /// The server lets us only read, although we asked for more.
+    pub(crate) read_only: bool,
+}
+
+#[derive(Default)]
+struct Seen {
+    exists: Option<u64>,
+    validity: Option<u32>,
+    next: Option<u32>,
+    modseq: Option<u64>,
+    permanent: Option<PermanentFlags>,
+    uids_last: bool,
+}
+
+impl Seen {
+    /// Notes what belongs to the opening itself; gives back what does not.
+    fn note(&mut self, data: Untagged) -> Option<Untagged> {
+        match data {
+            Untagged::Exists(count) => self.exists = Some(count.into()),
+            Untagged::Condition { code: Some(Code::Closed), .. } => {
+                // What came before it was about the folder that was open until now (RFC 7162 §3.2.11).
+                *self = Self { uids_last: true, ..Self::default() };
+                return Some(data);
+            }
+            Untagged::Condition { code: Some(ref code), .. } => self.note_code(code),
+            other => return Some(other),
+        }
+        None
+    }
+
+    fn note_code(&mut self, code: &Code) {
+        match code {
+            Code::UidValidity(validity) => self.validity = Some(*validity),
+            Code::UidNext(next) => self.next = Some(*next),
+            Code::HighestModSeq(modseq) => self.modseq = Some(*modseq).filter(|modseq| *modseq > 0),
+            Code::NoModSeq => self.modseq = None,
+            Code::PermanentFlags(names) => self.permanent = Some(permanent_flags(names)),
+            Code::UidNotSticky => self.uids_last = false,
+            _ => {}
+        }
+    }
+}
+
+impl ImapMailbox {
+    /// Opens a folder, again if it is open already, so that what is said of it is fresh: EXAMINE on a source,
+    /// SELECT on a target.
+    ///
+    /// With `since` (UIDVALIDITY and mod-sequence; only where QRESYNC can be used) also what changed since; that goes to `on`.
+    pub(crate) async fn select(
+        &mut self,
+        folder: &Folder,
+        since: Option<(u32, u64)>,
+        mut on: impl FnMut(Untagged),
+    ) -> Result<Selected> {
+        self.connection.begin().await?;
+        self.selected = None;
+        let raw = wire_name(&folder.name);
+        let mut since = since.filter(|_| self.can_qresync());
+        loop {
+            let qresync = since.map(|(uid_validity, modseq)| Qresync { uid_validity, modseq, known_uids: None });
+            let condstore = qresync.is_none() && self.can_condstore() && !self.can_qresync();
+            let command = Command::Select { folder: &raw, read_only: !self.writable, condstore, qresync };
+            let mut seen = Seen { uids_last: true, ..Seen::default() };
+            let done = self
+                .connection
+                .run(&command, |data| {
+                    if let Some(other) = seen.note(data) {
+                        on(other);
+                    }
+                })
+                .await?;
+            match done.status {
+                Status::Ok => {
+                    let read_only = self.writable && done.code == Some(Code::ReadOnly);
+                    let position = self.position(&raw, &seen).await?;
+                    let selected = Selected {
+                        name: folder.name.clone(),
+                        position,
+                        permanent: seen.permanent.unwrap_or_default(),
+                        read_only,
+                    };
+                    self.selected = Some(selected.clone());
+                    return Ok(selected);
+                }
+                // The parameters are what a server without them chokes on.
+                Status::Bad if qresync.is_some() => {
+                    self.without_qresync = true;
+                    since = None;
+                }
+                Status::Bad if condstore => self.without_condstore = true,
+                _ => return Err(self.connection.place.refused("open", Some(&folder.name), &done.refusal())),
+            }
+        }
+    }
+
+    /// Opens a folder unless it is open; in both cases the server shows what stands there now.
+    pub(crate) async fn ensure_selected(&mut self, folder: &Folder) -> Result<Selected> {
+        if let Some(selected) = self.selected.clone().filter(|selected| selected.name == folder.name) {
+            self.connection.begin().await?;
+            // A server shows a connection only what it has announced to it. Goes out with the next command.
+            self.connection.send_along(&Command::Noop);
+            return Ok(selected);
+        }
+        self.select(folder, None, drop).await
+    }
+
+    /// Opens a folder to change what is in it.
+    pub(crate) async fn select_to_change(&mut self, folder: &Folder) -> Result<Selected> {
+        let selected = self.ensure_selected(folder).await?;
+        if selected.read_only {
+            let text = format!("folder \"{}\" of {} can only be read", folder.name, self.connection.place.user);
+            return Err(ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::NotPermitted, text)
+                .hint("the account needs the right to write there"));
+        }
+        Ok(selected)
+    }
+
+    /// Where the folder stands; what old servers do not say on opening is asked for.
+    async fn position(&mut self, raw: &[u8], seen: &Seen) -> Result<Position> {
+        let mut status = None;
+        if seen.next.is_none() || seen.exists.is_none() || seen.validity.is_none() {
+            let items = StatusItems { messages: true, uid_next: true, uid_validity: true, ..StatusItems::default() };
+            self.connection
+                .run(&Command::Status { folder: raw, items }, |data| {
+                    if let Untagged::Status(counts) = data {
+                        status = Some(counts);
+                    }
+                })
+                .await?;
+        }
+        let status = status.unwrap_or_default();
+        let next = seen.next.or(status.uid_next);
+        let next = match next {
+            Some(next) => next,
+            None => self.highest_uid().await?.saturating_add(1),
+        };
+        let validity = seen.validity.or(status.uid_validity).unwrap_or(0);
+        Ok(Position {
+            validity: if seen.uids_last { validity } else { 0 },
+            next,
+            modseq: seen.modseq,
+            messages: seen.exists.or(status.messages).unwrap_or(0),
+        })
+    }
+
+    async fn highest_uid(&mut self) -> Result<u32> {
+        // Whatever it begins with, a range up to `*` always holds the last message (RFC 9051 §6.4.9).
+        let last = UidSet::starting_at(u32::MAX - 1);
+        let mut highest = 0;
+        let items = Default::default();
+        let command = Command::UidFetch { uids: &last, items, changed_since: None, vanished: false };
+        self.connection
+            .run(&command, |data| {
+                if let Untagged::Fetch(fetch) = data {
+                    highest = highest.max(fetch.uid.unwrap_or(0));
+                }
+            })
+            .await?;
+        Ok(highest)
+    }
+}

@@ -1,0 +1,432 @@
+//! What a survey asks, and what it makes of the answers.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use limosa_imap::Capabilities;
+use limosa_imap::command::{Command, ListReturn, ListSelection, StatusItems};
+use limosa_imap::response::{FolderStatus, ListEntry, Status, Tag, Untagged};
+use limosa_model::folder::{Folder, FolderState, Role};
+use limosa_model::mailbox::{Limits, Survey};
+use limosa_model::ConnectorError;
+
+use super::connection::Connection;
+use super::mailbox::ImapMailbox;
+use super::names::{Names, is_inbox, kept_name, wire_name};
+use super::position::Position;
+
+type Result<T> = std::result::Result<T, ConnectorError>;
+
+/// What a server said about folders.
+#[derive(Default)]
+pub(crate) struct Listed {
+    pub(crate) entries: Vec<ListEntry>,
+    /// Names from LSUB; `None` where LIST itself says who is subscribed.
+    pub(crate) subscribed: Option<HashSet<Bytes>>,
+    pub(crate) statuses: HashMap<Bytes, FolderStatus>,
+}
+
+impl Listed {
+    /// Takes what belongs to it. Names are copied: they must not keep read buffers alive.
+    pub(crate) fn take(&mut self, data: Untagged) {
+        match data {
+            Untagged::List(mut entry) => {
+                entry.name = Bytes::copy_from_slice(&entry.name);
+                let attributes = entry.attributes.iter().map(|name| Bytes::copy_from_slice(name));
+                entry.attributes = attributes.collect();
+                entry.extended.clear();
+                self.entries.push(entry);
+            }
+            // A parent of subscribed folders that is not subscribed itself (RFC 3501 §6.3.9).
+            Untagged::Lsub(entry) if !entry.has_attribute(b"\\Noselect") => {
+                self.subscribed.get_or_insert_default().insert(key(&entry.name));
+            }
+            Untagged::Status(mut status) => {
+                status.name = Bytes::copy_from_slice(&status.name);
+                status.mailbox_id = status.mailbox_id.map(|id| Bytes::copy_from_slice(&id));
+                self.statuses.insert(key(&status.name), status);
+            }
+            _ => {}
+        }
+    }
+
+    /// Folders that can be selected and of which no counts came.
+    fn uncounted(&self, names: &Names) -> Vec<Bytes> {
+        let entries = self.entries.iter().filter(|entry| is_selectable(entry) && !names.is_foreign(&entry.name));
+        let mut uncounted: Vec<Bytes> = entries.map(|entry| entry.name.clone()).collect();
+        if !uncounted.iter().any(|name| is_inbox(name)) {
+            uncounted.push(Bytes::from_static(b"INBOX"));
+        }
+        uncounted.retain(|name| !self.statuses.contains_key(&key(name)));
+        uncounted
+    }
+
+    /// The owner's folders, parents before children, the inbox first.
+    pub(crate) fn folders(&self, names: &Names) -> Vec<Folder> {
+        let mut folders: Vec<Folder> = Vec::with_capacity(self.entries.len());
+        let inbox = ListEntry { name: Bytes::from_static(b"INBOX"), ..ListEntry::default() };
+        let listed_inbox = self.entries.iter().any(|entry| is_inbox(&entry.name));
+        let entries = self.entries.iter().chain((!listed_inbox).then_some(&inbox));
+        let mut taken = HashSet::new();
+        for entry in entries {
+            if names.is_foreign(&entry.name) || is_leftover(entry) || !taken.insert(key(&entry.name)) {
+                continue;
+            }
+            folders.push(self.folder(entry, names));
+        }
+        folders.sort_by(|a, b| b.path.is_inbox().cmp(&a.path.is_inbox()).then_with(|| a.path.cmp(&b.path)));
+        // Two names that are one path (a server that lists `Inbox` beside `INBOX.`): the first one stands.
+        folders.dedup_by(|later, earlier| later.path == earlier.path);
+        folders
+    }
+
+    fn folder(&self, entry: &ListEntry, names: &Names) -> Folder {
+        let path = names.path(&entry.name);
+        let status = self.statuses.get(&key(&entry.name));
+        let selectable = is_selectable(entry);
+        let subscribed = match &self.subscribed {
+            Some(subscribed) => subscribed.contains(&key(&entry.name)),
+            None => entry.has_attribute(b"\\Subscribed"),
+        };
+        let state = status.filter(|_| selectable).and_then(|status| {
+            let position = Position::from_status(status)?;
+            Some(FolderState {
+                watermark: position.watermark(),
+                proves_unchanged: position.modseq.is_some(),
+                messages: position.messages,
+                bytes: status.size,
+            })
+        });
+        let object_id = status.and_then(|status| status.mailbox_id.as_ref());
+        Folder {
+            role: if path.is_inbox() { Some(Role::Inbox) } else { role(entry) },
+            path,
+            name: kept_name(&entry.name),
+            selectable,
+            subscribed,
+            object_id: object_id.map(|id| String::from_utf8_lossy(id).into_owned()),
+            state,
+        }
+    }
+}
+
+/// The name under which a folder's data are found: INBOX comes in any letter case.
+fn key(name: &Bytes) -> Bytes {
+    if is_inbox(name) { Bytes::from_static(b"INBOX") } else { Bytes::copy_from_slice(name) }
+}
+
+fn is_selectable(entry: &ListEntry) -> bool {
+    !entry.has_attribute(b"\\Noselect") && !entry.has_attribute(b"\\NonExistent")
+}
+
+/// A folder that was removed and is still subscribed.
+fn is_leftover(entry: &ListEntry) -> bool {
+    entry.has_attribute(b"\\NonExistent") && entry.has_attribute(b"\\HasNoChildren")
+}
+
+/// The role by the server's word: SPECIAL-USE, or XLIST's attributes that came before it.
+fn role(entry: &ListEntry) -> Option<Role> {
+    const XLIST: [(&str, Role); 3] =
+        [("\\AllMail", Role::All), ("\\Spam", Role::Junk), ("\\Starred", Role::Flagged)];
+    entry.attributes.iter().find_map(|attribute| {
+        let attribute = std::str::from_utf8(attribute).ok()?;
+        let xlist = XLIST.iter().find(|(name, _)| name.eq_ignore_ascii_case(attribute));
+        Role::from_attribute(attribute).or(xlist.map(|(_, role)| *role))
+    })
+}
+
+/// Which counts a survey asks for.
+fn counts(capabilities: &Capabilities, bytes: bool) -> StatusItems {
+    StatusItems {
+        messages: true,
+        uid_next: true,
+        uid_validity: true,
+        highest_modseq: capabilities.has(b"CONDSTORE"),
+        mailbox_id: capabilities.has(b"OBJECTID"),
+        size: bytes && capabilities.has(b"STATUS=SIZE"),
+        ..StatusItems::default()
+    }
+}
+
+impl ImapMailbox {
+    /// All folders and where they stand: one round trip where LIST-STATUS is offered, two elsewhere.
+    pub(crate) async fn read_survey(&mut self) -> Result<Survey> {
+        let (_, survey) = self.list_all(false).await?;
+        Ok(survey)
+    }
+
+    async fn list_all(&mut self, bytes: bool) -> Result<(Listed, Survey)> {
+        self.connection.begin().await?;
+        let listed = self.list(b"*", bytes).await?;
+        let names = Names::new(self.connection.namespaces.as_ref(), &listed.entries);
+        let folders = listed.folders(&names);
+        let limits = limits(&self.connection.capabilities, &names, &listed.entries);
+        self.names = Some(names);
+        let survey = Survey {
+            folders,
+            server: server_name(&self.connection),
+            capabilities: self.connection.capabilities.iter().map(text).collect(),
+            used: used(&self.connection.capabilities),
+            quirks: self.quirks_for_people(),
+            limits,
+        };
+        Ok((listed, survey))
+    }
+
+    /// Lists the folders that a pattern matches, with their counts.
+    pub(crate) async fn list(&mut self, pattern: &[u8], bytes: bool) -> Result<Listed> {
+        let capabilities = self.connection.capabilities.clone();
+        let items = counts(&capabilities, bytes);
+        let extended = capabilities.has(b"LIST-EXTENDED") || capabilities.has(b"LIST-STATUS");
+        let with_status = capabilities.has(b"LIST-STATUS") && !self.without_list_status;
+        let returns = ListReturn {
+            status: with_status.then_some(items),
+            special_use: extended && capabilities.has(b"SPECIAL-USE"),
+            subscribed: extended,
+            children: extended,
+        };
+        let mut listed = Listed::default();
+        let mut plain = !extended;
+        if extended && !self.ask_list(pattern, returns, false, &mut listed).await? {
+            // What is offered does not work: by the oldest means then.
+            self.without_list_status = true;
+            listed = Listed::default();
+            plain = true;
+        }
+        if plain {
+            listed.subscribed = Some(HashSet::new());
+            self.ask_list(pattern, ListReturn::default(), true, &mut listed).await?;
+        }
+        let names = Names::new(self.connection.namespaces.as_ref(), &listed.entries);
+        let mut uncounted = listed.uncounted(&names);
+        if pattern != b"*" {
+            uncounted.retain(|name| listed.entries.iter().any(|entry| entry.name == *name));
+        }
+        let ask = |name: &Bytes| self.connection.send(&Command::Status { folder: name, items });
+        let tags: Vec<Tag> = uncounted.iter().map(ask).collect();
+        // A folder that refuses has no counts; that is all that can be said of it here.
+        self.connection.finish(&tags, |data| listed.take(data)).await?;
+        Ok(listed)
+    }
+
+    /// False if the server did not understand.
+    async fn ask_list(&mut self, pattern: &[u8], returns: ListReturn, lsub: bool, listed: &mut Listed) -> Result<bool> {
+        let list = Command::List { reference: b"", patterns: &[pattern], selection: ListSelection::default(), returns };
+        let mut tags = vec![self.connection.send(&list)];
+        if lsub {
+            tags.push(self.connection.send(&Command::Lsub { reference: b"", pattern }));
+        }
+        let done = self.connection.finish(&tags, |data| listed.take(data)).await?;
+        match done.first() {
+            Some(list) if list.is_ok() => Ok(true),
+            Some(list) if list.status == Status::Bad && !lsub => Ok(false),
+            Some(list) => Err(self.connection.place.refused("list folders", None, &list.refusal())),
+            None => Ok(false),
+        }
+    }
+
+    /// The survey, with quota and the bytes of every folder.
+    pub(crate) async fn read_check(&mut self) -> Result<Survey> {
+        let (_, mut survey) = self.list_all(true).await?;
+        if self.offers(b"QUOTA") {
+            survey.limits.room_bytes = self.room().await?;
+        }
+        let mut unmeasured: Vec<Folder> = Vec::new();
+        for folder in &survey.folders {
+            let measured = folder.state.as_ref().is_none_or(|state| state.bytes.is_some() || state.messages == 0);
+            if folder.selectable && !measured {
+                unmeasured.push(folder.clone());
+            }
+        }
+        for folder in unmeasured {
+            let bytes = self.sum_of_sizes(&folder).await?;
+            let state = survey.folders.iter_mut().find(|other| other.path == folder.path);
+            if let Some(state) = state.and_then(|folder| folder.state.as_mut()) {
+                state.bytes = Some(bytes);
+            }
+        }
+        for state in survey.folders.iter_mut().filter_map(|folder| folder.state.as_mut()) {
+            if state.messages == 0 {
+                state.bytes = Some(0);
+            }
+        }
+        Ok(survey)
+    }
+
+    /// Bytes left under the tightest quota of the inbox.
+    async fn room(&mut self) -> Result<Option<u64>> {
+        let mut room: Option<u64> = None;
+        self.connection
+            .run(&Command::GetQuotaRoot(b"INBOX"), |data| {
+                let Untagged::Quota(quota) = data else { return };
+                for resource in quota.resources.iter().filter(|r| r.name.eq_ignore_ascii_case(b"STORAGE")) {
+                    // Units of 1,024 bytes (RFC 9208 §5.1).
+                    let left = resource.limit.saturating_sub(resource.usage).saturating_mul(1024);
+                    room = Some(room.map_or(left, |room| room.min(left)));
+                }
+            })
+            .await?;
+        Ok(room)
+    }
+
+    /// What the server is found to be odd in, for people.
+    fn quirks_for_people(&self) -> Vec<String> {
+        let mut quirks = Vec::new();
+        if self.without_list_status {
+            quirks.push("offers LIST-STATUS and refuses it: folders are asked one by one".into());
+        }
+        if self.without_qresync {
+            quirks.push("offers QRESYNC and refuses it: changes are found by listing".into());
+        }
+        quirks
+    }
+
+    /// The owner's part of the server's names; asked for if no survey has been made.
+    pub(crate) async fn names(&mut self) -> Result<Names> {
+        if let Some(names) = &self.names {
+            return Ok(names.clone());
+        }
+        let mut listed = Listed::default();
+        // An empty pattern asks for the separator alone (RFC 9051 §6.3.9); namespaces come along with it.
+        self.ask_list(b"", ListReturn::default(), true, &mut listed).await?;
+        let names = Names::new(self.connection.namespaces.as_ref(), &listed.entries);
+        self.names = Some(names.clone());
+        Ok(names)
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What a server calls itself: in its answer to ID, else in its greeting.
+fn server_name(connection: &Connection) -> String {
+    let field = |wanted: &[u8]| {
+        let found = connection.id.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        found.and_then(|(_, value)| value.as_ref()).map(|value| text(value))
+    };
+    match (field(b"name"), field(b"version")) {
+        (Some(name), Some(version)) => format!("{name} {version}"),
+        (Some(name), None) => name,
+        _ => connection.greeting.clone(),
+    }
+}
+
+/// Extensions that make a difference to us.
+const USEFUL: [&str; 17] = [
+    "LIST-STATUS",
+    "LIST-EXTENDED",
+    "SPECIAL-USE",
+    "CREATE-SPECIAL-USE",
+    "NAMESPACE",
+    "CONDSTORE",
+    "QRESYNC",
+    "ESEARCH",
+    "MULTIAPPEND",
+    "LITERAL+",
+    "LITERAL-",
+    "UIDPLUS",
+    "MOVE",
+    "OBJECTID",
+    "QUOTA",
+    "STATUS=SIZE",
+    "BINARY",
+];
+
+fn used(capabilities: &Capabilities) -> Vec<String> {
+    let offered = USEFUL.iter().filter(|name| capabilities.has(name.as_bytes()));
+    let better = |name: &&&str| **name != "LITERAL-" || !capabilities.has(b"LITERAL+");
+    offered.filter(better).map(|name| (*name).to_owned()).collect()
+}
+
+fn limits(capabilities: &Capabilities, names: &Names, entries: &[ListEntry]) -> Limits {
+    let no_children = |entry: &&ListEntry| is_selectable(entry) && entry.has_attribute(b"\\NoInferiors");
+    let mut forbidden: Vec<char> = ('\0'..' ').chain(['\u{7f}']).collect();
+    forbidden.extend(names.delimiter.map(char::from));
+    Limits {
+        message_bytes: capabilities.append_limit(),
+        flat_inbox: names.inbox_is_prefix() || entries.iter().any(|entry| is_inbox(&entry.name) && no_children(&entry)),
+        // Where a folder is a file and a level is a directory, as in mbox trees.
+        folders_or_messages: entries.iter().any(|entry| !is_inbox(&entry.name) && no_children(&entry)),
+        forbidden_in_names: forbidden,
+        ..Limits::default()
+    }
+}
+
+/// The raw name of a folder for commands.
+pub(crate) fn raw(folder: &Folder) -> Vec<u8> {
+    wire_name(&folder.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &'static str, attributes: &[&'static str]) -> ListEntry {
+        ListEntry {
+            name: Bytes::from_static(name.as_bytes()),
+            delimiter: Some(b'/'),
+            attributes: attributes.iter().map(|name| Bytes::from_static(name.as_bytes())).collect(),
+            ..ListEntry::default()
+        }
+    }
+
+    fn paths(folders: &[Folder]) -> Vec<String> {
+        folders.iter().map(|folder| folder.path.to_string()).collect()
+    }
+
+    #[test]
+    fn parents_come_before_children_and_the_inbox_first() {
+        let mut listed = Listed::default();
+        for name in ["b/a/x", "b", "a", "b/a", "Inbox"] {
+            listed.take(Untagged::List(entry(name, &[])));
+        }
+        let folders = listed.folders(&Names::new(None, &listed.entries));
+        assert_eq!(paths(&folders), ["INBOX", "a", "b", "b/a", "b/a/x"]);
+        assert_eq!(folders[0].name, "Inbox");
+        assert_eq!(folders[0].role, Some(Role::Inbox));
+    }
+
+    #[test]
+    fn there_is_always_an_inbox() {
+        let listed = Listed::default();
+        let folders = listed.folders(&Names::default());
+        assert_eq!(paths(&folders), ["INBOX"]);
+        assert!(folders[0].selectable);
+    }
+
+    #[test]
+    fn attributes_say_what_a_folder_is() {
+        let mut listed = Listed::default();
+        listed.take(Untagged::List(entry("Sent", &["\\sent", "\\Subscribed"])));
+        listed.take(Untagged::List(entry("Parent", &["\\Noselect", "\\HasChildren"])));
+        listed.take(Untagged::List(entry("Gone", &["\\NonExistent", "\\Subscribed", "\\HasNoChildren"])));
+        listed.take(Untagged::List(entry("Mail", &["\\AllMail"])));
+        let folders = listed.folders(&Names::new(None, &listed.entries));
+        assert_eq!(paths(&folders), ["INBOX", "Mail", "Parent", "Sent"]);
+        assert_eq!(folders[1].role, Some(Role::All));
+        assert!(!folders[2].selectable);
+        assert_eq!((folders[3].role, folders[3].subscribed), (Some(Role::Sent), true));
+    }
+
+    #[test]
+    fn counts_become_a_state() {
+        let mut listed = Listed::default();
+        listed.take(Untagged::List(entry("INBOX", &[])));
+        listed.take(Untagged::List(entry("old", &[])));
+        let status = FolderStatus {
+            messages: Some(3),
+            uid_next: Some(9),
+            uid_validity: Some(5),
+            highest_modseq: Some(77),
+            ..FolderStatus::default()
+        };
+        listed.take(Untagged::Status(FolderStatus { name: "inbox".into(), ..status.clone() }));
+        listed.take(Untagged::Status(FolderStatus { name: "old".into(), highest_modseq: Some(0), ..status }));
+        let folders = listed.folders(&Names::default());
+        let state = folders[0].state.as_ref().unwrap();
+        assert_eq!(state.watermark.as_str(), "v=5;n=9;m=77;c=3");
+        assert!(state.proves_unchanged);
+        assert!(!folders[1].state.as_ref().unwrap().proves_unchanged);
+    }
+}

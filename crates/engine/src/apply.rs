@@ -1,0 +1,100 @@
+//! The steps that move no bytes: flags, removals, exceptions, folders that are gone.
+
+use std::collections::HashMap;
+
+use limosa_model::ledger::Settlement;
+use limosa_model::message::HeaderItem;
+use limosa_model::{IdList, Ledger, MessageId};
+
+use crate::options::Deletions;
+use crate::pass::{Sessions, Stop};
+use crate::plan::entries_of;
+use crate::work::Work;
+
+/// Sets flags, and settles them. Cut off between the two, the next pass sets them again.
+///
+/// # Errors
+/// Those of the target and the ledger.
+pub async fn set_flags(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work) -> Result<(), Stop> {
+    for (flags, sources) in std::mem::take(&mut work.steps.set_flags) {
+        let ids: IdList = entries_of(&work.ledger, &sources).map(|entry| entry.target).collect();
+        let (kept, dropped) = work.permanent.keep(&flags);
+        if !ids.is_empty() {
+            sessions.target.set_flags(&work.target, &ids, &kept).await.map_err(Stop::target)?;
+        }
+        let mut pending = crate::work::Pending::default();
+        pending.dropped(work, dropped);
+        pending.settlement.flags = sources.iter().map(|id| (id.clone(), flags.clone())).collect();
+        ledger.settle(&work.source.path, &pending.settlement).await?;
+        for id in &sources {
+            work.ledger.set_flags(id, flags.clone());
+        }
+        work.done.flags_set += ids.len();
+    }
+    Ok(())
+}
+
+/// Removes messages from the target, and settles that. Cut off between the two, the next pass finds them gone on both sides.
+///
+/// # Errors
+/// Those of the target and the ledger.
+pub async fn remove(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work) -> Result<(), Stop> {
+    let removed = std::mem::take(&mut work.steps.remove);
+    if removed.is_empty() {
+        return Ok(());
+    }
+    let ids: IdList = entries_of(&work.ledger, &removed).map(|entry| entry.target).collect();
+    sessions.target.remove(&work.target, &ids).await.map_err(Stop::target)?;
+    work.done.removed += ids.len();
+    for id in &removed {
+        work.ledger.remove(id);
+    }
+    ledger.settle(&work.source.path, &Settlement { removed, ..Settlement::default() }).await?;
+    Ok(())
+}
+
+/// Makes exceptions of what was not taken or not given, with what the messages' headers tell of them, and settles them.
+///
+/// # Errors
+/// Those of the source and the ledger.
+pub async fn leave_behind(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work) -> Result<(), Stop> {
+    if work.refused.is_empty() {
+        return Ok(());
+    }
+    let ids: IdList = work.refused.iter().map(|refused| refused.id.clone()).collect();
+    let mut headers: HashMap<MessageId, HeaderItem> = HashMap::new();
+    for ids in ids.chunks(500) {
+        // What the source cannot give whole it may not give in part either; the exception then says less.
+        match sessions.source.headers(&work.source, &ids).await {
+            Ok(items) => headers.extend(items.into_iter().map(|item| (item.id.clone(), item))),
+            Err(error) if error.scope() <= limosa_model::Scope::Folder => {}
+            Err(error) => return Err(Stop::source(error)),
+        }
+    }
+    let exceptions = work.refused.iter().map(|refused| refused.exception(work, headers.get(&refused.id))).collect();
+    ledger.settle(&work.source.path, &Settlement { exceptions, ..Settlement::default() }).await?;
+    Ok(())
+}
+
+/// Ends a folder that the source has no more: its target folder is deleted if nothing is left in it.
+///
+/// # Errors
+/// Those of the target and the ledger.
+pub async fn end_folder(
+    sessions: &mut Sessions,
+    ledger: &dyn Ledger,
+    work: &Work,
+    deletions: Deletions,
+) -> Result<(), Stop> {
+    let ours_alone = work.target.selectable && work.target.role.is_none() && !work.target.path.is_inbox();
+    if ours_alone && deletions != Deletions::Keep {
+        // Refused when it holds mail of its own: then it stays.
+        match sessions.target.delete_folder(&work.target).await {
+            Ok(()) => {}
+            Err(error) if error.scope() <= limosa_model::Scope::Folder => {}
+            Err(error) => return Err(Stop::target(error)),
+        }
+    }
+    ledger.remove_folder(&work.source.path).await?;
+    Ok(())
+}

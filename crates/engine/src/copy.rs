@@ -1,0 +1,366 @@
+//! Bytes from source to target, many messages in flight.
+//!
+//! A **lane** is one connection to the source and one to the target, driven by one task: it takes pieces of messages as they
+//! come and hands them on at once. Nothing is queued between the two: while the target is slow, the source's bytes wait in
+//! the sockets' buffers, so memory stays what one read holds. Several lanes share one queue of **units**, each a stretch
+//! of one folder.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{Read, Seek, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use limosa_model::error::{ErrorKind, Retry, Scope};
+use limosa_model::ledger::Entry;
+use limosa_model::mailbox::{Batching, Fetched};
+use limosa_model::message::{Outcome, Receipt};
+use limosa_model::{ConnectorError, Flags, Folder, Head, IdList, Mailbox, MessageId, PermanentFlags, Piece, Writer};
+use tokio::sync::mpsc;
+
+use crate::pass::Sessions;
+use crate::progress::Progress;
+use crate::recover::{Side, SideError};
+
+/// A stretch of one folder.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// Index of the folder.
+    pub folder: usize,
+    /// Its messages, by source id.
+    pub ids: IdList,
+    /// Whether each message goes on its own.
+    pub batching: Batching,
+}
+
+/// What a lane needs to know of a folder.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The source folder.
+    pub source: Folder,
+    /// The target folder.
+    pub target: Folder,
+    /// Which flags the target keeps.
+    pub permanent: PermanentFlags,
+}
+
+/// What lanes share.
+#[derive(Debug)]
+pub struct Shared {
+    /// All folders.
+    pub routes: Vec<Route>,
+    /// Largest message that the target takes, in bytes.
+    pub message_limit: Option<u64>,
+    /// Where the pass is watched and stopped.
+    pub progress: Progress,
+    units: Mutex<VecDeque<Unit>>,
+    halted: AtomicBool,
+}
+
+impl Shared {
+    /// These folders and stretches.
+    pub fn new(routes: Vec<Route>, units: Vec<Unit>, message_limit: Option<u64>, progress: Progress) -> Self {
+        Self { routes, message_limit, progress, units: Mutex::new(units.into()), halted: AtomicBool::new(false) }
+    }
+
+    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<Unit>> {
+        self.units.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next stretch; with `like`, only if it can go through the same writer.
+    fn take(&self, like: Option<(usize, Batching)>) -> Option<Unit> {
+        let mut units = self.queue();
+        if let Some(like) = like
+            && units.front().is_none_or(|unit| (unit.folder, unit.batching) != like)
+        {
+            return None;
+        }
+        units.pop_front()
+    }
+
+    /// Whether lanes shall come to an end after the message under way.
+    fn is_stopping(&self) -> bool {
+        self.progress.is_stopping() || self.halted.load(Ordering::Relaxed)
+    }
+}
+
+/// What a lane has to tell of one message.
+#[derive(Debug)]
+pub enum Arrival {
+    /// It stands on the target.
+    Stored {
+        /// Source id, target id, source's flags.
+        entry: Entry,
+        /// Its size.
+        bytes: u64,
+    },
+    /// It stands on the target, which does not say under which id.
+    Unnamed {
+        /// Source id.
+        id: MessageId,
+        /// The source's flags.
+        flags: Flags,
+        /// Its size.
+        bytes: u64,
+    },
+    /// It was not taken, or not given.
+    Refused {
+        /// Source id.
+        id: MessageId,
+        /// Its size, where it is known.
+        size: Option<u64>,
+        /// Why.
+        error: ConnectorError,
+    },
+    /// The target does not keep these flags.
+    Dropped(Vec<String>),
+}
+
+/// News from a lane: folder and what arrived.
+pub type News = (usize, Vec<Arrival>);
+
+/// Copies until there is nothing left to take, or the pass is stopped.
+///
+/// # Errors
+/// The first one that ends the lane. All that is known to have arrived has been told by then.
+pub async fn run_lane(lane: &mut Sessions, shared: &Shared, news: mpsc::Sender<News>) -> Result<(), SideError> {
+    while !shared.is_stopping()
+        && let Some(unit) = shared.take(None)
+    {
+        let route = &shared.routes[unit.folder];
+        shared.progress.folder(route.source.path.to_string());
+        let like = (unit.folder, unit.batching);
+        let mut writer =
+            lane.target.writer(&route.target, unit.batching).await.map_err(|error| (Side::Target, error))?;
+        let mut carrier = Carrier::new(shared, &news, unit.folder);
+        let mut fed = Ok(());
+        let mut next = Some(unit);
+        while let Some(unit) = next {
+            fed = carrier.feed(lane.source.as_mut(), writer.as_mut(), &unit.ids).await;
+            if fed.is_err() || shared.is_stopping() {
+                break;
+            }
+            next = shared.take(Some(like));
+        }
+        let rolled_back = carrier.end(writer, fed).await?;
+        if !rolled_back.is_empty() && !shared.is_stopping() {
+            let ids = rolled_back.into_iter().collect();
+            shared.queue().push_front(Unit { folder: like.0, ids, batching: Batching::Alone });
+        }
+    }
+    Ok(())
+}
+
+/// Carries messages of one folder through one writer.
+struct Carrier<'a> {
+    shared: &'a Shared,
+    route: &'a Route,
+    folder: usize,
+    news: &'a mpsc::Sender<News>,
+    /// Given to the writer, without a receipt yet: the source's flags, and the size.
+    in_flight: HashMap<MessageId, (Flags, u64)>,
+    /// Not given to the writer yet.
+    pieces: Vec<Piece>,
+    told: Vec<Arrival>,
+    rolled_back: Vec<MessageId>,
+    /// A message has begun and not ended.
+    mid_message: bool,
+}
+
+/// What is to happen with the pieces of the message under way.
+enum Course {
+    /// They go to the target.
+    Through,
+    /// They go to a spool first, since the source cannot say beforehand how many bytes there are and targets want to know.
+    Spool(Head, tempfile::SpooledTempFile, u64),
+    /// They are read and thrown away: the target would not take them.
+    Aside,
+}
+
+/// Bytes of a message of unknown size that are kept in memory; more go to a temporary file.
+const SPOOL_IN_MEMORY: usize = 1 << 20;
+/// Bytes handed to the writer at once.
+const WRITE_AT_ONCE: usize = 1 << 20;
+
+impl<'a> Carrier<'a> {
+    fn new(shared: &'a Shared, news: &'a mpsc::Sender<News>, folder: usize) -> Self {
+        let route = &shared.routes[folder];
+        Self {
+            shared,
+            route,
+            folder,
+            news,
+            in_flight: HashMap::new(),
+            pieces: Vec::new(),
+            told: Vec::new(),
+            rolled_back: Vec::new(),
+            mid_message: false,
+        }
+    }
+
+    /// Copies these messages; returns early, between two messages, when the pass is stopped.
+    async fn feed(&mut self, source: &mut dyn Mailbox, writer: &mut dyn Writer, ids: &IdList) -> Result<(), SideError> {
+        let of_source = |error| (Side::Source, error);
+        let mut fetch = source.fetch(&self.route.source, ids).await.map_err(of_source)?;
+        let mut fetched = Vec::new();
+        let mut course = Course::Through;
+        loop {
+            let more = tokio::select! {
+                biased;
+                () = self.shared.progress.stopped(), if !self.mid_message => return Ok(()),
+                more = fetch.next(&mut fetched) => more.map_err(of_source)?,
+            };
+            for one in fetched.drain(..) {
+                match one {
+                    Fetched::Piece(Piece::Head(head)) => {
+                        if self.shared.is_stopping() {
+                            self.write(writer).await?;
+                            return Ok(());
+                        }
+                        course = self.begin(head);
+                    }
+                    Fetched::Piece(Piece::Body(bytes)) => match &mut course {
+                        Course::Through => self.pieces.push(Piece::Body(bytes)),
+                        Course::Spool(_, spool, size) => {
+                            *size += bytes.len() as u64;
+                            spool.write_all(&bytes).map_err(|error| (Side::Source, spool_error(error)))?;
+                        }
+                        Course::Aside => {}
+                    },
+                    Fetched::Piece(Piece::End) => {
+                        match std::mem::replace(&mut course, Course::Through) {
+                            Course::Through => self.pieces.push(Piece::End),
+                            Course::Spool(head, spool, size) => self.unspool(writer, head, spool, size).await?,
+                            Course::Aside => {}
+                        }
+                        self.mid_message = false;
+                    }
+                    Fetched::Gone(_) => {}
+                    Fetched::Unreadable(id, error) => self.told.push(Arrival::Refused { id, size: None, error }),
+                }
+            }
+            self.write(writer).await?;
+            self.take_receipts(writer.receipts());
+            self.tell().await;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    fn begin(&mut self, head: Head) -> Course {
+        self.mid_message = true;
+        match head.size {
+            None => Course::Spool(head, tempfile::SpooledTempFile::new(SPOOL_IN_MEMORY), 0),
+            Some(size) => self.admit(head, size),
+        }
+    }
+
+    /// Sends a message's head on its way, unless the target has said that it takes no message of that size.
+    fn admit(&mut self, head: Head, size: u64) -> Course {
+        if let Some(limit) = self.shared.message_limit.filter(|limit| size > *limit) {
+            let what = format!("the message has {size} bytes, and the target takes at most {limit}");
+            let error = ConnectorError::new(Scope::Item, Retry::Never, ErrorKind::TooBig, what);
+            self.told.push(Arrival::Refused { id: head.id, size: Some(size), error });
+            return Course::Aside;
+        }
+        let (kept, dropped) = self.route.permanent.keep(&head.flags);
+        if !dropped.is_empty() {
+            self.told.push(Arrival::Dropped(dropped));
+        }
+        self.in_flight.insert(head.id.clone(), (head.flags, size));
+        self.pieces.push(Piece::Head(Head { flags: kept, size: Some(size), ..head }));
+        Course::Through
+    }
+
+    async fn unspool(
+        &mut self,
+        writer: &mut dyn Writer,
+        head: Head,
+        mut spool: tempfile::SpooledTempFile,
+        size: u64,
+    ) -> Result<(), SideError> {
+        if matches!(self.admit(head, size), Course::Aside) {
+            return Ok(());
+        }
+        spool.rewind().map_err(|error| (Side::Source, spool_error(error)))?;
+        let mut left = size;
+        while left > 0 {
+            let mut chunk = vec![0; left.min(256 << 10) as usize];
+            spool.read_exact(&mut chunk).map_err(|error| (Side::Source, spool_error(error)))?;
+            left -= chunk.len() as u64;
+            self.pieces.push(Piece::Body(chunk.into()));
+            if self.pieces.len() * (256 << 10) >= WRITE_AT_ONCE {
+                self.write(writer).await?;
+            }
+        }
+        self.pieces.push(Piece::End);
+        Ok(())
+    }
+
+    async fn write(&mut self, writer: &mut dyn Writer) -> Result<(), SideError> {
+        if self.pieces.is_empty() {
+            return Ok(());
+        }
+        let bytes: u64 =
+            self.pieces.iter().map(|piece| if let Piece::Body(bytes) = piece { bytes.len() as u64 } else { 0 }).sum();
+        writer.write(&mut self.pieces).await.map_err(|error| (Side::Target, error))?;
+        self.shared.progress.sent(bytes);
+        Ok(())
+    }
+
+    fn take_receipts(&mut self, receipts: Vec<Receipt>) {
+        for Receipt { id, outcome } in receipts {
+            let Some((flags, bytes)) = self.in_flight.remove(&id) else { continue };
+            self.told.push(match outcome {
+                Outcome::Stored(Some(target)) => Arrival::Stored { entry: Entry { source: id, target, flags }, bytes },
+                Outcome::Stored(None) => Arrival::Unnamed { id, flags, bytes },
+                Outcome::Refused(error) => Arrival::Refused { id, size: Some(bytes), error },
+                Outcome::RolledBack => {
+                    self.rolled_back.push(id);
+                    continue;
+                }
+            });
+        }
+    }
+
+    async fn tell(&mut self) {
+        if !self.told.is_empty() {
+            // Nobody listens any more only when settling has failed: then nothing more shall be written.
+            if self.news.send((self.folder, std::mem::take(&mut self.told))).await.is_err() {
+                self.shared.halted.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Brings the writer to an end that fits how feeding went, and answers the messages to be written again, alone.
+    async fn end(
+        mut self,
+        mut writer: Box<dyn Writer + '_>,
+        fed: Result<(), SideError>,
+    ) -> Result<Vec<MessageId>, SideError> {
+        self.take_receipts(writer.receipts());
+        let last = match &fed {
+            Err((Side::Target, _)) => Ok(Vec::new()),
+            _ if self.mid_message => {
+                writer.abort().await;
+                Ok(Vec::new())
+            }
+            _ => writer.finish().await.map_err(|error| (Side::Target, error)),
+        };
+        let ended = last.map(|receipts| self.take_receipts(receipts));
+        self.tell().await;
+        fed.and(ended)?;
+        Ok(self.rolled_back)
+    }
+}
+
+fn spool_error(error: std::io::Error) -> ConnectorError {
+    ConnectorError::new(
+        Scope::Endpoint,
+        Retry::Never,
+        ErrorKind::LocalIo,
+        "a message could not be kept in a temporary file",
+    )
+    .hint("make room in the folder for temporary files, or set TMPDIR to another one")
+    .because(error)
+}

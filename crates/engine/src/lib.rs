@@ -1,0 +1,41 @@
+//! One pair, one pass: brings a target mailbox up to its source.
+//!
+//! A **pass** surveys both sides, compares that with the ledger, decides what to do as plain values, does it, settles what
+//! has arrived, and compares again. It knows no protocol: it works on [`Mailbox`](limosa_model::Mailbox),
+//! [`Target`](limosa_model::Target) and [`Ledger`](limosa_model::Ledger) alone.
+//!
+//! # Modules, in reading order
+//!
+//! - [`options`], [`report`], [`progress`]: what a pass is told, what it answers, what can be watched meanwhile.
+//! - [`pass`]: the order of things in a pass, and what happens when a connection is lost.
+//! - [`folders`]: which source folder goes to which target folder. Pure.
+//! - [`prepare`]: from a pair of folders to what is to be done in it, by [`inspect`] (what changed on both sides),
+//!   [`recover`] (what stands there already, by content) and [`plan`] (changes and ledger → steps; pure).
+//! - [`moves`]: messages moved between folders.
+//! - [`copy`]: bytes from source to target, many messages in flight; [`settle`]: writing down what arrived.
+//! - [`apply`]: the steps that move no bytes.
+//! - [`verify`]: the comparison at the end.
+//! - [`summary`]: what was done, gathered for the report; [`work`]: one folder while it is worked on.
+
+mod apply;
+mod copy;
+pub mod folders;
+mod inspect;
+mod moves;
+pub mod options;
+pub mod pass;
+mod plan;
+mod prepare;
+pub mod progress;
+mod recover;
+pub mod report;
+mod settle;
+mod summary;
+mod verify;
+mod work;
+
+pub use options::{Deletions, Options};
+pub use pass::{Pair, PassError, run};
+pub use progress::{Phase, Progress};
+pub use recover::Side;
+pub use report::{Grade, Outcome, Report};

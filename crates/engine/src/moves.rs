@@ -1,0 +1,145 @@
+//! Messages that were moved between folders on the source: moved on the target, not copied again.
+//!
+//! A message that vanished from one folder and a message that appeared in another are the same if their content is. What
+//! vanished can be read no more, but its copy still stands on the target.
+
+use std::collections::HashSet;
+
+use limosa_model::ledger::{Entry, Settlement};
+use limosa_model::{Flags, IdList, Ledger, Mailbox, MessageId};
+
+use crate::pass::{Sessions, Stop};
+use crate::plan::{by_flags, entries_of};
+use crate::recover::{Outlines, Seekers, match_by_content};
+use crate::work::Work;
+
+/// A message to be moved on the target.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// Index of the folder it leaves.
+    pub from: usize,
+    /// Its entry there.
+    pub old: Entry,
+    /// Index of the folder it goes to.
+    pub to: usize,
+    /// Its source id there, and its flags on the source.
+    pub source: MessageId,
+    /// Its flags on the source.
+    pub flags: Flags,
+    /// Its flags on the target.
+    pub target_flags: Flags,
+}
+
+/// Finds moves among what is to be removed and what is to be copied, and takes them out of both.
+///
+/// # Errors
+/// Those of the connections.
+pub async fn find_moves(sessions: &mut Sessions, works: &mut [Work]) -> Result<Vec<Move>, Stop> {
+    let leaving: Vec<usize> = (0..works.len()).filter(|index| !works[*index].steps.remove.is_empty()).collect();
+    let removed: u64 = leaving.iter().map(|index| works[*index].steps.remove.len() as u64).sum();
+    let worthwhile = |work: &Work| !work.steps.copy.is_empty() && work.steps.copy.len() <= 2 * removed + 1_000;
+    let arriving: Vec<usize> = (0..works.len()).filter(|index| worthwhile(&works[*index])).collect();
+    if !leaving.iter().any(|from| arriving.iter().any(|to| from != to)) {
+        return Ok(Vec::new());
+    }
+    let target: &mut dyn Mailbox = sessions.target.as_mut();
+    let mut left = Vec::new();
+    for &from in &leaving {
+        let work = &works[from];
+        let ids: IdList = entries_of(&work.ledger, &work.steps.remove).map(|entry| entry.target).collect();
+        left.push((from, Outlines::read(target, &work.target, &ids).await.map_err(Stop::target)?));
+    }
+    let mut moves = Vec::new();
+    for &to in &arriving {
+        let mut came = Outlines::read(sessions.source.as_mut(), &works[to].source, &works[to].steps.copy)
+            .await
+            .map_err(Stop::source)?;
+        for (from, gone) in left.iter_mut().filter(|(from, _)| *from != to) {
+            let found = match_by_content(
+                Seekers { mailbox: sessions.source.as_mut(), folder: &works[to].source, outlines: &mut came },
+                Seekers { mailbox: target, folder: &works[*from].target, outlines: gone },
+            )
+            .await?;
+            for found in found {
+                let Some(old_source) = works[*from].ledger.source_of(&found.entry.target) else { continue };
+                let old = Entry { source: old_source, target: found.entry.target, flags: found.entry.flags.clone() };
+                moves.push(Move {
+                    from: *from,
+                    old,
+                    to,
+                    source: found.entry.source,
+                    flags: found.entry.flags,
+                    target_flags: found.target_flags,
+                });
+            }
+        }
+    }
+    for (index, work) in works.iter_mut().enumerate() {
+        let came: HashSet<&MessageId> =
+            moves.iter().filter(|moved| moved.to == index).map(|moved| &moved.source).collect();
+        if !came.is_empty() {
+            work.steps.copy = work.steps.copy.iter().filter(|id| !came.contains(id)).collect();
+        }
+        let left: HashSet<&MessageId> =
+            moves.iter().filter(|moved| moved.from == index).map(|moved| &moved.old.source).collect();
+        work.steps.remove.retain(|id| !left.contains(id));
+    }
+    Ok(moves)
+}
+
+/// Carries moves out on the target, and settles them.
+///
+/// Cut off between the two, the next pass finds the message gone from one folder and, by content, standing in the other.
+///
+/// # Errors
+/// Those of the target and the ledger.
+pub async fn relocate(
+    sessions: &mut Sessions,
+    ledger: &dyn Ledger,
+    works: &mut [Work],
+    moves: Vec<Move>,
+) -> Result<(), Stop> {
+    let mut ways: Vec<((usize, usize), Vec<Move>)> = Vec::new();
+    for moved in moves {
+        let way = (moved.from, moved.to);
+        match ways.iter_mut().find(|(known, _)| *known == way) {
+            Some((_, moves)) => moves.push(moved),
+            None => ways.push((way, vec![moved])),
+        }
+    }
+    for ((from, to), moves) in ways {
+        let ids: IdList = moves.iter().map(|moved| moved.old.target.clone()).collect();
+        let moved =
+            sessions.target.relocate(&works[from].target, &ids, &works[to].target).await.map_err(Stop::target)?;
+        let mut entries = Vec::new();
+        let mut wanted = Vec::new();
+        for one in &moves {
+            let new_id = moved.iter().find(|(old, _)| *old == one.old.target).map(|(_, new)| new.clone());
+            match new_id {
+                Some(Some(target)) => {
+                    if works[to].permanent.keep(&one.flags).0 != one.target_flags {
+                        wanted.push((one.source.clone(), one.flags.clone()));
+                    }
+                    entries.push(Entry { source: one.source.clone(), target, flags: one.flags.clone() });
+                }
+                Some(None) => works[to].unnamed.push((one.source.clone(), one.flags.clone())),
+                // It was not there any more: copied like any other new message.
+                None => works[to].steps.copy.push(one.source.clone()),
+            }
+        }
+        let removed: Vec<MessageId> = moves.into_iter().map(|one| one.old.source).collect();
+        for id in &removed {
+            works[from].ledger.remove(id);
+        }
+        ledger.settle(&works[from].source.path, &Settlement { removed, ..Settlement::default() }).await?;
+        ledger
+            .settle(&works[to].source.path, &Settlement { entries: entries.clone(), ..Settlement::default() })
+            .await?;
+        works[to].done.moved += entries.len() as u64;
+        works[to].steps.set_flags.extend(by_flags(wanted));
+        for entry in entries {
+            works[to].ledger.insert(entry);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! What a pass is told.
+
+use crate::folders::FolderRules;
+
+/// How a pass is to be run. The default is what a person wants who says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Which folders come over, and where to.
+    pub folders: FolderRules,
+    /// What becomes of messages that were expunged on the source.
+    pub deletions: Deletions,
+    /// Decide and report, and change nothing: neither the target nor the ledger.
+    pub dry_run: bool,
+    /// Try messages again that were left behind as exceptions by an earlier pass.
+    pub retry_exceptions: bool,
+    /// How often to begin again after a lost connection while nothing moves on. With progress it begins again each time.
+    pub attempts: Attempts,
+}
+
+/// What becomes of a message on the target when its source was expunged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deletions {
+    /// It is removed from the target too; but a pass that would remove more than half of a large mailbox stops and asks
+    /// ([`Deletions::FollowAll`]), since an emptied source is more often an accident than a wish.
+    #[default]
+    Follow,
+    /// Removed too, however many.
+    FollowAll,
+    /// It stays on the target.
+    Keep,
+}
+
+/// How often to begin again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempts(pub u32);
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self(5)
+    }
+}

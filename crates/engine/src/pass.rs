@@ -1,0 +1,564 @@
+//! The order of things in a pass, and what happens when a connection is lost.
+//!
+//! One **attempt**:
+//!
+//! 1. sign in on both sides, survey both: where no watermark has moved, that was all;
+//! 2. note in the ledger that writing begins; after a run that was cut off while it wrote, wait until the target is quiet;
+//! 3. make folders, set subscriptions;
+//! 4. look at each folder whose watermark moved: list both sides, find by content what stands already, plan;
+//! 5. move what was moved on the source;
+//! 6. copy, settling as receipts come;
+//! 7. set flags, make exceptions of what was refused, remove what was expunged;
+//! 8. compare, and settle the watermarks;
+//! 9. survey the target once more, and note that writing has ended.
+//!
+//! Each step can be cut off anywhere and begun again: a second attempt does what the first left open. So that is also what
+//! happens after a lost connection, and there is no other way of recovering.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use limosa_model::error::Retry;
+use limosa_model::ledger::LedgerFolder;
+use limosa_model::mailbox::{Batching, Survey};
+use limosa_model::{Connector, ConnectorError, Exception, Folder, FolderPath, Ledger, LedgerError, Mailbox, Target};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::copy::{Route, Shared, Unit, run_lane};
+use crate::folders::{FolderPair, FolderPlan, Place, match_folders};
+use crate::moves::{Move, find_moves, relocate};
+use crate::options::{Deletions, Options};
+use crate::prepare::{Known, adopt, prepare, prepare_gone};
+use crate::progress::{Phase, Progress};
+use crate::recover::Side;
+use crate::report::{Discrepancy, FolderNote, Report, Unfinished};
+use crate::summary::Summary;
+use crate::verify::verify;
+use crate::work::Work;
+use crate::{apply, settle};
+
+/// What a pass works on.
+pub struct Pair<'a> {
+    /// Where mail comes from.
+    pub source: &'a dyn Connector,
+    /// Where it goes to.
+    pub target: &'a dyn Connector,
+    /// What stands where.
+    pub ledger: Arc<dyn Ledger>,
+}
+
+/// Why a pass could not work at all. Whatever happens later is in the [`Report`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PassError {
+    /// Source and target are the same account.
+    #[error("source and target are the same account, {account}")]
+    SameAccount {
+        /// The account.
+        account: String,
+    },
+    /// An endpoint cannot be used.
+    #[error("the {} cannot be used", if *side == Side::Source { "source" } else { "target" })]
+    Connector {
+        /// Which.
+        side: Side,
+        /// Why.
+        #[source]
+        error: ConnectorError,
+    },
+    /// The ledger cannot be used.
+    #[error("the ledger cannot be used")]
+    Ledger(#[source] LedgerError),
+}
+
+/// What ends an attempt.
+#[derive(Debug)]
+pub enum Stop {
+    /// An endpoint's error.
+    Connector {
+        /// Which side's.
+        side: Side,
+        /// The error.
+        error: ConnectorError,
+    },
+    /// The ledger's error.
+    Ledger(LedgerError),
+}
+
+impl Stop {
+    pub(crate) fn source(error: ConnectorError) -> Self {
+        Self::Connector { side: Side::Source, error }
+    }
+
+    pub(crate) fn target(error: ConnectorError) -> Self {
+        Self::Connector { side: Side::Target, error }
+    }
+
+    /// How long to wait before another attempt, if one can help.
+    fn pause(&self, failures: u32) -> Option<Duration> {
+        let Self::Connector { error, .. } = self else { return None };
+        match error.retry() {
+            Retry::Never => None,
+            Retry::Now => Some(Duration::from_secs(1 << failures.min(5))),
+            Retry::After(pause) => Some(pause),
+        }
+    }
+
+    pub(crate) fn unfinished(&self) -> Unfinished {
+        let (code, error): (&str, &dyn std::error::Error) = match self {
+            Self::Connector { error, .. } => (error.kind().code(), error),
+            Self::Ledger(error) => ("ledger", error),
+        };
+        let place = match self {
+            Self::Connector { side: Side::Source, .. } => "source: ",
+            Self::Connector { side: Side::Target, .. } => "target: ",
+            Self::Ledger(_) => "",
+        };
+        let mut what = format!("{place}{error}");
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            what = format!("{what}: {error}");
+            cause = error.source();
+        }
+        let hint = match self {
+            Self::Connector { error, .. } => error.hint_text().map(str::to_owned),
+            Self::Ledger(_) => Some(
+                "make room for the ledger or mend its folder; what has arrived is found again by the next run"
+                    .to_owned(),
+            ),
+        };
+        Unfinished { code: code.to_owned(), what, hint }
+    }
+}
+
+impl From<LedgerError> for Stop {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+/// A connection to each side: the main ones of a pass, or a further lane's.
+pub struct Sessions {
+    /// To the source.
+    pub source: Box<dyn Mailbox>,
+    /// To the target.
+    pub target: Box<dyn Target>,
+}
+
+/// Brings the target up to its source.
+///
+/// # Errors
+/// When it cannot work at all: the same account twice, an endpoint that cannot be signed in to, no ledger. From the first
+/// survey on, whatever stops the pass is told in the report.
+pub async fn run(pair: Pair<'_>, options: &Options, progress: &Progress) -> Result<Report, PassError> {
+    let (source, target) = (pair.source.account(), pair.target.account());
+    if source == target {
+        return Err(PassError::SameAccount { account: source });
+    }
+    let started = Instant::now();
+    let mut summary = Summary::new(source, target, options.dry_run);
+    let mut failures = 0;
+    let unfinished = loop {
+        let before = summary.volume_done();
+        summary.attempts += 1;
+        let mut attempt = Attempt { pair: &pair, options, progress, summary: &mut summary };
+        let stop = match attempt.run().await {
+            Ok(unfinished) => break unfinished,
+            Err(stop) => stop,
+        };
+        failures = if summary.volume_done() > before { 1 } else { failures + 1 };
+        let pause = stop
+            .pause(failures - 1)
+            .filter(|_| summary.surveyed && failures <= options.attempts.0 && !progress.is_stopping());
+        let Some(pause) = pause else {
+            if summary.surveyed {
+                break Some(stop.unfinished());
+            }
+            return Err(match stop {
+                Stop::Connector { side, error } => PassError::Connector { side, error },
+                Stop::Ledger(error) => PassError::Ledger(error),
+            });
+        };
+        tracing::warn!(reason = stop.unfinished().what, ?pause, "beginning again");
+        progress.enter(Phase::Waiting { reason: stop.unfinished().what, pause });
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = progress.stopped() => break Some(stop.unfinished()),
+        }
+    };
+    progress.enter(Phase::Done);
+    summary.exceptions = pair.ledger.exceptions().await.map_err(PassError::Ledger)?;
+    summary.dropped_flags = pair.ledger.dropped_flags().await.map_err(PassError::Ledger)?;
+    let ledger_bytes = pair.ledger.bytes().await.map_err(PassError::Ledger)?;
+    let meters = crate::report::Sides { source: pair.source.meter().read(), target: pair.target.meter().read() };
+    Ok(summary.report(unfinished, &meters, started.elapsed(), ledger_bytes))
+}
+
+struct Attempt<'a> {
+    pair: &'a Pair<'a>,
+    options: &'a Options,
+    progress: &'a Progress,
+    summary: &'a mut Summary,
+}
+
+/// What a survey of both sides comes to.
+struct Outlook {
+    plan: FolderPlan,
+    known: BTreeMap<FolderPath, LedgerFolder>,
+    exceptions: Vec<Exception>,
+    target: Survey,
+}
+
+/// Messages below which another lane is not worth its sign-in.
+const MESSAGES_A_LANE: u64 = 500;
+/// Messages of one folder that a lane takes at once.
+const MESSAGES_A_UNIT: u32 = 5_000;
+/// How long a target must stand still to be taken as quiet, after a run that was cut off while it wrote.
+const QUIET: Duration = Duration::from_secs(1);
+/// A mailbox with fewer messages than this may lose all of them in one pass.
+const LARGE_MAILBOX: u64 = 100;
+
+impl Attempt<'_> {
+    /// One attempt; answers why it is not finished, if it is not.
+    async fn run(&mut self) -> Result<Option<Unfinished>, Stop> {
+        let ledger = self.pair.ledger.clone();
+        self.progress.enter(Phase::Connecting);
+        let open = async { self.pair.source.open().await.map_err(Stop::source) };
+        let open_target = async { self.pair.target.open_target().await.map_err(Stop::target) };
+        let (source, target) = tokio::try_join!(open, open_target)?;
+        let mut sessions = Sessions { source, target };
+        self.progress.enter(Phase::Surveying);
+        let (source, mut target) =
+            tokio::try_join!(async { sessions.source.survey().await.map_err(Stop::source) }, async {
+                sessions.target.survey().await.map_err(Stop::target)
+            },)?;
+        let mut outlook = self.outlook(&source, target.clone()).await?;
+        self.summary.surveyed(&outlook.known);
+        if self.is_unchanged(&outlook) {
+            self.summary.unchanged(&outlook.plan, &outlook.known);
+            close(sessions).await;
+            return Ok(None);
+        }
+        if !self.options.dry_run && ledger.set_writing(true).await? {
+            target = self.wait_until_quiet(&mut sessions, target).await?;
+            outlook = self.outlook(&source, target).await?;
+        }
+        let unfinished = self.bring_up(&mut sessions, &outlook).await?;
+        if !self.options.dry_run {
+            ledger.set_writing(false).await?;
+        }
+        close(sessions).await;
+        Ok(unfinished)
+    }
+
+    async fn outlook(&self, source: &Survey, target: Survey) -> Result<Outlook, Stop> {
+        let folders = self.pair.ledger.folders().await?;
+        let plan = match_folders(&source.folders, &target.folders, &target.limits, &folders, &self.options.folders);
+        let known = folders.into_iter().map(|folder| (folder.source.clone(), folder)).collect();
+        Ok(Outlook { plan, known, exceptions: self.pair.ledger.exceptions().await?, target })
+    }
+
+    fn is_unchanged(&self, outlook: &Outlook) -> bool {
+        let retrying = self.options.retry_exceptions && !outlook.exceptions.is_empty();
+        let same =
+            |pair: &FolderPair| pair.subscribe.is_none() && !has_moved(pair, outlook.known.get(&pair.source.path));
+        !retrying && outlook.plan.gone.is_empty() && outlook.plan.pairs.iter().all(same)
+    }
+
+    /// An APPEND whose answer was lost may still land: what is absent counts as absent only when the target stands still.
+    async fn wait_until_quiet(&self, sessions: &mut Sessions, mut last: Survey) -> Result<Survey, Stop> {
+        self.progress.enter(Phase::Recovering);
+        for _ in 0..30 {
+            tokio::time::sleep(QUIET).await;
+            let now = sessions.target.survey().await.map_err(Stop::target)?;
+            if now.folders == last.folders {
+                break;
+            }
+            last = now;
+        }
+        Ok(last)
+    }
+
+    /// Everything from the first change on.
+    async fn bring_up(&mut self, sessions: &mut Sessions, outlook: &Outlook) -> Result<Option<Unfinished>, Stop> {
+        let places = self.make_folders(sessions, &outlook.plan).await?;
+        let mut works = self.look(sessions, outlook, places).await?;
+        let moves = find_moves(sessions, &mut works).await?;
+        let held = self.hold_deletions(&mut works, &outlook.known);
+        self.summary.plan(&works, &moves, &outlook.plan);
+        if self.options.dry_run {
+            self.summary.finished(&works, &outlook.plan, &outlook.known);
+            return Ok(held);
+        }
+        let done = self.carry_out(sessions, &mut works, moves, &outlook.target).await;
+        let ended = match done {
+            Ok(()) if self.progress.is_stopping() => Ok(Some(stopped())),
+            Ok(()) => self.conclude(sessions, &mut works, outlook).await.map(|unfinished| unfinished.or(held)),
+            Err(stop) => Err(stop),
+        };
+        self.summary.finished(&works, &outlook.plan, &outlook.known);
+        ended
+    }
+
+    /// Makes the folders that are missing; answers the place of each source folder, `None` where a dry run made none.
+    async fn make_folders(&mut self, sessions: &mut Sessions, plan: &FolderPlan) -> Result<Vec<Option<Folder>>, Stop> {
+        let mut places = Vec::new();
+        for pair in &plan.pairs {
+            let place = match &pair.place {
+                Place::Exists(folder) => Some(folder.clone()),
+                Place::Create { .. } if self.options.dry_run => None,
+                Place::Create { path, role } => match sessions.target.create_folder(path, *role).await {
+                    Ok(folder) => Some(folder),
+                    Err(error) if error.scope() <= limosa_model::Scope::Folder && error.retry() == Retry::Never => {
+                        let reason = format!("the target does not make the folder {path}: {error}");
+                        self.summary.note(FolderNote {
+                            folder: pair.source.path.clone(),
+                            code: "refused".into(),
+                            reason,
+                        });
+                        None
+                    }
+                    Err(error) => return Err(Stop::target(error)),
+                },
+            };
+            if let (Some(folder), Some(subscribed), false) = (&place, pair.subscribe, self.options.dry_run) {
+                sessions.target.subscribe(folder, subscribed).await.map_err(Stop::target)?;
+            }
+            places.push(place);
+        }
+        Ok(places)
+    }
+
+    /// Looks at every folder that may have changed, and at those that are gone.
+    async fn look(
+        &mut self,
+        sessions: &mut Sessions,
+        outlook: &Outlook,
+        places: Vec<Option<Folder>>,
+    ) -> Result<Vec<Work>, Stop> {
+        self.progress.enter(Phase::Inspecting);
+        let ledger = self.pair.ledger.as_ref();
+        let mut works = Vec::new();
+        for (pair, place) in outlook.plan.pairs.iter().zip(places) {
+            let known = outlook.known.get(&pair.source.path);
+            let retrying = self.options.retry_exceptions
+                && outlook.exceptions.iter().any(|exception| exception.folder == pair.source.path);
+            if !(has_moved(pair, known) || retrying) || (place.is_none() && !self.options.dry_run) {
+                continue;
+            }
+            self.progress.folder(pair.source.path.to_string());
+            let known = Known { ledger: known, exceptions: &outlook.exceptions };
+            works.push(prepare(sessions, ledger, pair, place, known, self.options).await?);
+        }
+        for gone in &outlook.plan.gone {
+            let target = outlook.target.folders.iter().find(|folder| folder.path == gone.target && folder.selectable);
+            works.push(prepare_gone(ledger, gone, target.cloned(), self.options).await?);
+        }
+        Ok(works)
+    }
+
+    /// Holds back deletions that look like an accident.
+    fn hold_deletions(&mut self, works: &mut [Work], known: &BTreeMap<FolderPath, LedgerFolder>) -> Option<Unfinished> {
+        let all: u64 = known.values().map(|folder| folder.messages).sum();
+        let removed: u64 = works.iter().map(|work| work.steps.remove.len() as u64).sum();
+        if self.options.deletions != Deletions::Follow || all < LARGE_MAILBOX || removed * 2 <= all {
+            return None;
+        }
+        for work in works.iter_mut().filter(|work| !work.steps.remove.is_empty()) {
+            work.steps.remove.clear();
+            work.incomplete = true;
+        }
+        Some(Unfinished {
+            code: "deletions-held".into(),
+            what: format!("{removed} of {all} messages are gone from the source; nothing was removed from the target"),
+            hint: Some("if they were meant to go, run again with --deletions follow-all; to let them stay on the target, with --deletions keep".into()),
+        })
+    }
+
+    async fn carry_out(
+        &mut self,
+        sessions: &mut Sessions,
+        works: &mut Vec<Work>,
+        moves: Vec<Move>,
+        target: &Survey,
+    ) -> Result<(), Stop> {
+        let ledger = self.pair.ledger.clone();
+        self.progress.enter(Phase::Applying);
+        relocate(sessions, ledger.as_ref(), works, moves).await?;
+        self.progress.enter(Phase::Copying);
+        self.copy(sessions, works, target).await?;
+        self.progress.enter(Phase::Applying);
+        for work in works.iter_mut() {
+            self.name_the_unnamed(sessions, work).await?;
+            apply::leave_behind(sessions, ledger.as_ref(), work).await?;
+            if self.progress.is_stopping() {
+                continue;
+            }
+            apply::set_flags(sessions, ledger.as_ref(), work).await?;
+            apply::remove(sessions, ledger.as_ref(), work).await?;
+        }
+        Ok(())
+    }
+
+    /// Copies over as many lanes as pay; the main connections are the first.
+    async fn copy(&mut self, sessions: &mut Sessions, works: &mut [Work], target: &Survey) -> Result<(), Stop> {
+        let total: u64 = works.iter().map(|work| work.steps.copy.len()).sum();
+        self.progress.plan(total);
+        if total == 0 {
+            return Ok(());
+        }
+        let routes = works.iter().map(|work| Route {
+            source: work.source.clone(),
+            target: work.target.clone(),
+            permanent: work.permanent.clone(),
+        });
+        let units = works.iter().enumerate().flat_map(|(folder, work)| {
+            let stretches = work.steps.copy.chunks(MESSAGES_A_UNIT);
+            stretches.into_iter().map(move |ids| Unit { folder, ids, batching: Batching::Free })
+        });
+        let shared = Arc::new(Shared::new(
+            routes.collect(),
+            units.collect(),
+            target.limits.message_bytes,
+            self.progress.clone(),
+        ));
+        let most = self.pair.source.connections().min(self.pair.target.connections()) as u64;
+        let more = self.open_more(most.min(total.div_ceil(MESSAGES_A_LANE)) - 1).await;
+        let (news, told) = mpsc::channel(64);
+        let running: Vec<_> = more
+            .into_iter()
+            .map(|mut lane| {
+                let (shared, news) = (shared.clone(), news.clone());
+                tokio::spawn(async move {
+                    let ended = run_lane(&mut lane, &shared, news).await;
+                    (lane, ended)
+                })
+            })
+            .collect();
+        let settling = settle::settle_arrivals(self.pair.ledger.as_ref(), works, told, self.progress);
+        let (settled, ended) = tokio::join!(settling, run_lane(sessions, &shared, news));
+        let mut failure = ended.err();
+        for lane in running {
+            let (lane, ended) = lane.await.expect("a lane neither panics nor is cancelled");
+            failure = failure.or(ended.err());
+            close(lane).await;
+        }
+        settled?;
+        failure.map_or(Ok(()), |failure| Err(failure.into()))
+    }
+
+    /// Opens up to that many more connections to each side.
+    async fn open_more(&self, count: u64) -> Vec<Sessions> {
+        let mut lanes = Vec::new();
+        for _ in 0..count {
+            match tokio::try_join!(self.pair.source.open(), self.pair.target.open_target()) {
+                Ok((source, target)) => lanes.push(Sessions { source, target }),
+                // One that is refused is no reason to stop: servers limit the number of connections.
+                Err(error) => {
+                    tracing::warn!(%error, lanes = lanes.len() + 1, "no further connection");
+                    break;
+                }
+            }
+        }
+        lanes
+    }
+
+    /// Where the target did not say under which ids it stored messages, finds them by content.
+    async fn name_the_unnamed(&self, sessions: &mut Sessions, work: &mut Work) -> Result<(), Stop> {
+        if work.unnamed.is_empty() {
+            return Ok(());
+        }
+        work.steps.copy = work.unnamed.drain(..).map(|(id, _)| id).collect();
+        let stored =
+            sessions.target.arrivals(&work.target, work.target_watermark.as_ref()).await.map_err(Stop::target)?;
+        let unexplained = work.ledger.unknown_targets(&stored);
+        let found_before = work.done.found;
+        adopt(sessions, self.pair.ledger.as_ref(), work, &unexplained, false).await?;
+        work.done.found = found_before;
+        // What is not found now is found, or copied again, when the folder is looked at next.
+        work.incomplete |= !work.steps.copy.is_empty();
+        Ok(())
+    }
+
+    /// Compares, settles the watermarks, ends folders that are gone.
+    async fn conclude(
+        &mut self,
+        sessions: &mut Sessions,
+        works: &mut [Work],
+        outlook: &Outlook,
+    ) -> Result<Option<Unfinished>, Stop> {
+        self.progress.enter(Phase::Verifying);
+        let ledger = self.pair.ledger.as_ref();
+        let mut discrepancies = Vec::new();
+        for work in works.iter_mut() {
+            let gone = outlook.plan.gone.iter().any(|gone| gone.source == work.source.path);
+            match gone {
+                true if work.incomplete => {}
+                true => apply::end_folder(sessions, ledger, work, self.options.deletions).await?,
+                false => discrepancies.extend(verify(sessions, ledger, work).await?),
+            }
+        }
+        let survey = sessions.target.survey().await.map_err(Stop::target)?;
+        for work in works.iter() {
+            let Some(state) = survey
+                .folders
+                .iter()
+                .find(|folder| folder.path == work.target.path)
+                .and_then(|folder| folder.state.as_ref())
+            else {
+                continue;
+            };
+            self.summary.target_messages(&work.source.path, state.messages);
+            if state.messages < work.ledger.len() {
+                let what =
+                    format!("the target counts {} messages where {} should stand", state.messages, work.ledger.len());
+                discrepancies.push(Discrepancy { folder: work.source.path.clone(), id: None, what });
+            }
+        }
+        let incomplete = works.iter().any(|work| work.incomplete);
+        let unfinished = match (discrepancies.is_empty(), incomplete) {
+            (false, _) => Some(Unfinished {
+                code: "differs".into(),
+                what: format!(
+                    "the comparison found {} difference{}",
+                    discrepancies.len(),
+                    if discrepancies.len() == 1 { "" } else { "s" }
+                ),
+                hint: Some("somebody else may be changing the target; run again to mend it".into()),
+            }),
+            (true, true) => Some(Unfinished {
+                code: "again".into(),
+                what: "some messages have to be looked at again".into(),
+                hint: Some("run again".into()),
+            }),
+            (true, false) => None,
+        };
+        self.summary.discrepancies = discrepancies;
+        Ok(unfinished)
+    }
+}
+
+/// Whether a pair of folders has to be looked at: it is new, or a watermark moved, or watermarks prove nothing.
+fn has_moved(pair: &FolderPair, known: Option<&LedgerFolder>) -> bool {
+    let (Place::Exists(target), Some(known)) = (&pair.place, known) else { return true };
+    let same = |folder: &Folder, settled: &Option<limosa_model::Watermark>| {
+        folder.state.as_ref().is_some_and(|state| state.proves_unchanged && Some(&state.watermark) == settled.as_ref())
+    };
+    known.target != target.path
+        || !same(&pair.source, &known.source_watermark)
+        || !same(target, &known.target_watermark)
+}
+
+async fn close(sessions: Sessions) {
+    tokio::join!(sessions.source.close(), sessions.target.close());
+}
+
+fn stopped() -> Unfinished {
+    Unfinished {
+        code: "stopped".into(),
+        what: "stopped by hand; everything that had arrived is settled".into(),
+        hint: Some("run the same command again to go on".into()),
+    }
+}

@@ -1,0 +1,261 @@
+//! From a pair of folders to what is to be done in it: lists both sides, finds what stands already, plans.
+
+use std::collections::HashSet;
+
+use limosa_model::ledger::{LedgerFolder, Settlement};
+use limosa_model::{Exception, Folder, FolderLedger, FolderPath, IdList, Ledger, Mailbox, MessageId, PermanentFlags};
+
+use crate::folders::{FolderPair, Place};
+use crate::inspect::{SourceListing, TargetListing, inspect_source, inspect_target};
+use crate::options::Options;
+use crate::pass::{Sessions, Stop};
+use crate::plan::{FolderSteps, SourceDelta, TargetDelta, by_flags, plan_folder};
+use crate::recover::{Found, Outlines, Seekers, Side, match_by_content};
+use crate::work::{Done, Work};
+
+/// What is known of a folder before it is looked at.
+pub struct Known<'a> {
+    /// The folder in the ledger.
+    pub ledger: Option<&'a LedgerFolder>,
+    /// All exceptions of the pair.
+    pub exceptions: &'a [Exception],
+}
+
+/// Lists both sides of a pair of folders, holds them against the ledger, and decides what is to be done.
+///
+/// `target` is the folder as it stands; `None` where it does not exist yet, as in a dry run.
+///
+/// # Errors
+/// Those of the connections and the ledger.
+pub async fn prepare(
+    sessions: &mut Sessions,
+    ledger: &dyn Ledger,
+    pair: &FolderPair,
+    target: Option<Folder>,
+    known: Known<'_>,
+    options: &Options,
+) -> Result<Work, Stop> {
+    let target_path = match &pair.place {
+        Place::Exists(folder) => folder.path.clone(),
+        Place::Create { path, .. } => path.clone(),
+    };
+    let mut entries = ledger.load(&pair.source.path).await?;
+    let mut before = known.ledger.cloned().unwrap_or_else(|| unknown(&pair.source, &target_path));
+    let mut forget = before.target != target_path;
+    if known.ledger.is_none() && !options.dry_run {
+        ledger.put_folder(&before).await?;
+    }
+    let permanent = match &target {
+        Some(folder) => sessions.target.permanent_flags(folder).await.map_err(Stop::target)?,
+        None => PermanentFlags::default(),
+    };
+    let (source, found_there) = loop {
+        if forget {
+            entries = FolderLedger::new();
+            (before.source_watermark, before.target_watermark) = (None, None);
+            before.target = target_path.clone();
+            if !options.dry_run {
+                ledger.put_folder(&before).await?;
+                ledger.settle(&pair.source.path, &Settlement { forget: true, ..Settlement::default() }).await?;
+            }
+        }
+        let (source, listing) = list(sessions, &pair.source, target.as_ref(), &before, &entries, &permanent).await?;
+        if forget || !(source.renumbered || listing.renumbered) {
+            break (source, listing);
+        }
+        // Ids of one side have become void, so the ledger says nothing any more: list both sides whole.
+        forget = true;
+    };
+    let left_behind: HashSet<MessageId> = match options.retry_exceptions {
+        true => HashSet::new(),
+        false => exceptions_of(known.exceptions, &pair.source.path).collect(),
+    };
+    let mut delta = source.delta;
+    if options.retry_exceptions {
+        let missing: Vec<MessageId> =
+            exceptions_of(known.exceptions, &pair.source.path).filter(|id| !contains(&delta.new, id)).collect();
+        delta.new.extend(missing);
+    }
+    let steps = plan_folder(&entries, &delta, &found_there.delta, &left_behind, options.deletions);
+    let mut work = Work {
+        target: target.unwrap_or_else(|| absent(&target_path)),
+        source: pair.source.clone(),
+        permanent,
+        ledger: entries,
+        steps,
+        source_watermark: source.watermark,
+        target_watermark: before.target_watermark,
+        source_messages: source.messages.or(pair.source.state.as_ref().map(|state| state.messages)).unwrap_or(0),
+        done: Done::default(),
+        unnamed: Vec::new(),
+        refused: Vec::new(),
+        incomplete: false,
+    };
+    if !work.steps.drop.is_empty() && !options.dry_run {
+        let removed = std::mem::take(&mut work.steps.drop);
+        for id in &removed {
+            work.ledger.remove(id);
+        }
+        ledger.settle(&work.source.path, &Settlement { removed, ..Settlement::default() }).await?;
+    }
+    adopt(sessions, ledger, &mut work, &found_there.delta.unexplained, options.dry_run).await?;
+    Ok(work)
+}
+
+/// Lists both sides at once; a side that is known to hold nothing costs nothing.
+async fn list(
+    sessions: &mut Sessions,
+    source: &Folder,
+    target: Option<&Folder>,
+    before: &LedgerFolder,
+    entries: &FolderLedger,
+    permanent: &PermanentFlags,
+) -> Result<(SourceListing, TargetListing), Stop> {
+    let of_source = async {
+        if let (true, Some(state)) = (entries.is_empty(), source.state.as_ref().filter(|state| state.messages == 0)) {
+            let watermark = Some(state.watermark.clone());
+            return Ok(SourceListing {
+                delta: SourceDelta::default(),
+                renumbered: false,
+                messages: Some(0),
+                watermark,
+            });
+        }
+        inspect_source(sessions.source.as_mut(), source, before.source_watermark.as_ref(), entries)
+            .await
+            .map_err(Stop::source)
+    };
+    let of_target = async {
+        let empty = target.is_none_or(|folder| folder.state.as_ref().is_some_and(|state| state.messages == 0));
+        match target.filter(|_| !(empty && entries.is_empty())) {
+            None => Ok(TargetListing { delta: TargetDelta::default(), renumbered: false, watermark: None }),
+            Some(folder) => {
+                let since = before.target_watermark.as_ref();
+                inspect_target(sessions.target.as_mut(), folder, since, entries, permanent).await.map_err(Stop::target)
+            }
+        }
+    };
+    tokio::try_join!(of_source, of_target)
+}
+
+/// Finds by content which messages to be copied stand on the target already, and notes them instead.
+///
+/// # Errors
+/// Those of the connections and the ledger.
+pub async fn adopt(
+    sessions: &mut Sessions,
+    ledger: &dyn Ledger,
+    work: &mut Work,
+    unexplained: &IdList,
+    dry_run: bool,
+) -> Result<(), Stop> {
+    if unexplained.is_empty() || work.steps.copy.is_empty() {
+        return Ok(());
+    }
+    let mut ours =
+        Outlines::read(sessions.source.as_mut(), &work.source, &work.steps.copy).await.map_err(Stop::source)?;
+    let target: &mut dyn Mailbox = sessions.target.as_mut();
+    let mut theirs = Outlines::read(target, &work.target, unexplained).await.map_err(Stop::target)?;
+    let found = match_by_content(
+        Seekers { mailbox: sessions.source.as_mut(), folder: &work.source, outlines: &mut ours },
+        Seekers { mailbox: target, folder: &work.target, outlines: &mut theirs },
+    )
+    .await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let taken: HashSet<&MessageId> = found.iter().map(|found| &found.entry.source).collect();
+    work.steps.copy = work.steps.copy.iter().filter(|id| !taken.contains(id)).collect();
+    note_found(ledger, work, found, dry_run).await
+}
+
+async fn note_found(ledger: &dyn Ledger, work: &mut Work, found: Vec<Found>, dry_run: bool) -> Result<(), Stop> {
+    work.done.found += found.len() as u64;
+    let differing = found
+        .iter()
+        .filter(|found| work.permanent.keep(&found.entry.flags).0 != work.permanent.keep(&found.target_flags).0);
+    let wanted: Vec<_> = differing.map(|found| (found.entry.source.clone(), found.entry.flags.clone())).collect();
+    work.steps.set_flags.extend(by_flags(wanted));
+    let entries: Vec<_> = found.into_iter().map(|found| found.entry).collect();
+    if !dry_run {
+        ledger.settle(&work.source.path, &Settlement { entries: entries.clone(), ..Settlement::default() }).await?;
+    }
+    for entry in entries {
+        work.ledger.insert(entry);
+    }
+    Ok(())
+}
+
+/// A folder that the source has no more: everything that the ledger knows of it is gone.
+///
+/// # Errors
+/// The ledger's.
+pub async fn prepare_gone(
+    ledger: &dyn Ledger,
+    gone: &LedgerFolder,
+    target: Option<Folder>,
+    options: &Options,
+) -> Result<Work, Stop> {
+    let entries = ledger.load(&gone.source).await?;
+    let all = entries.iter().map(|entry| entry.source).collect();
+    let delta = SourceDelta { gone: all, ..SourceDelta::default() };
+    let steps = match target {
+        Some(_) => plan_folder(&entries, &delta, &TargetDelta::default(), &HashSet::new(), options.deletions),
+        None => FolderSteps::default(),
+    };
+    Ok(Work {
+        source: absent(&gone.source),
+        target: target.unwrap_or_else(|| absent(&gone.target)),
+        permanent: PermanentFlags::default(),
+        ledger: entries,
+        steps,
+        source_watermark: None,
+        target_watermark: None,
+        source_messages: 0,
+        done: Done::default(),
+        unnamed: Vec::new(),
+        refused: Vec::new(),
+        incomplete: false,
+    })
+}
+
+fn unknown(source: &Folder, target: &FolderPath) -> LedgerFolder {
+    LedgerFolder {
+        source: source.path.clone(),
+        target: target.clone(),
+        source_watermark: None,
+        target_watermark: None,
+        source_object: source.object_id.clone(),
+        messages: 0,
+    }
+}
+
+/// A folder that is not there.
+fn absent(path: &FolderPath) -> Folder {
+    Folder {
+        path: path.clone(),
+        name: path.to_string(),
+        selectable: false,
+        role: None,
+        subscribed: false,
+        object_id: None,
+        state: None,
+    }
+}
+
+fn exceptions_of<'a>(exceptions: &'a [Exception], folder: &'a FolderPath) -> impl Iterator<Item = MessageId> + 'a {
+    exceptions.iter().filter(move |exception| exception.folder == *folder).map(|exception| exception.id.clone())
+}
+
+fn contains(list: &IdList, id: &MessageId) -> bool {
+    match id {
+        MessageId::Uid(uid) => list.uid_ranges().iter().any(|(first, last)| (first..=last).contains(&uid)),
+        MessageId::Key(key) => list.keys().contains(key),
+    }
+}
+
+impl From<(Side, limosa_model::ConnectorError)> for Stop {
+    fn from((side, error): (Side, limosa_model::ConnectorError)) -> Self {
+        Self::Connector { side, error }
+    }
+}

@@ -1,0 +1,357 @@
+//! Finding by content what already stands on the target.
+//!
+//! Used when the ledger cannot say: after a crash between a message's arrival and its settling, when the ledger is gone,
+//! when a side has renumbered, when another tool was there before, and when the target gives no ids for what it stores.
+//!
+//! Two messages are the same when their bytes are. Header blocks are compared first, since they are cheap. Where a header
+//! block and a size stand once on each side, and the header names a Message-ID, that is taken as proof, except for
+//! drafts, which are edited in place. In all other cases the bodies are read and compared.
+//! Message-ID alone is never proof: different messages may bear the same one.
+
+use std::collections::{HashMap, HashSet};
+
+use limosa_model::flags::SystemFlags;
+use limosa_model::ledger::Entry;
+use limosa_model::mailbox::Fetched;
+use limosa_model::message::HeaderItem;
+use limosa_model::{ConnectorError, Flags, Folder, IdList, InternalDate, Mailbox, MessageId, Piece};
+
+use crate::report::Sides;
+
+/// How many header blocks are asked for at once.
+const HEADERS_AT_ONCE: u32 = 500;
+
+/// An error, and the side it came from.
+pub type SideError = (Side, ConnectorError);
+
+/// One of a pair's sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Where mail comes from.
+    Source,
+    /// Where it goes to.
+    Target,
+}
+
+/// Messages of one folder on one side that look for their like on the other.
+pub struct Seekers<'a> {
+    /// The mailbox.
+    pub mailbox: &'a mut dyn Mailbox,
+    /// The folder.
+    pub folder: &'a Folder,
+    /// The messages; those that find their like are taken out.
+    pub outlines: &'a mut Outlines,
+}
+
+/// What is known of messages that look for their like.
+#[derive(Clone, Debug, Default)]
+pub struct Outlines(Vec<Outline>);
+
+impl Outlines {
+    /// Reads the header blocks of these messages.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub async fn read(mailbox: &mut dyn Mailbox, folder: &Folder, ids: &IdList) -> Result<Self, ConnectorError> {
+        let mut outlines = Vec::new();
+        for ids in ids.chunks(HEADERS_AT_ONCE) {
+            outlines.extend(mailbox.headers(folder, &ids).await?.into_iter().map(Outline::of));
+        }
+        Ok(Self(outlines))
+    }
+
+    fn take_out(&mut self, taken: &HashSet<&MessageId>) {
+        self.0.retain(|outline| !taken.contains(&outline.id));
+    }
+}
+
+/// Pairs of messages with the same content, with the flags that each bears; each message in at most one pair.
+///
+/// # Errors
+/// The connection's, with its side.
+pub async fn match_by_content(mut source: Seekers<'_>, mut target: Seekers<'_>) -> Result<Vec<Found>, SideError> {
+    let (mut found, doubtful) = by_header(&source.outlines.0, &target.outlines.0);
+    if !doubtful.source.is_empty() && !doubtful.target.is_empty() {
+        let digests = Sides {
+            source: source.digests(&doubtful.source).await.map_err(|error| (Side::Source, error))?,
+            target: target.digests(&doubtful.target).await.map_err(|error| (Side::Target, error))?,
+        };
+        found.extend(by_digest(&doubtful, &digests));
+    }
+    source.outlines.take_out(&found.iter().map(|found| &found.entry.source).collect());
+    target.outlines.take_out(&found.iter().map(|found| &found.entry.target).collect());
+    Ok(found)
+}
+
+/// A message that stands on both sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The source id, the target id, and the source's flags.
+    pub entry: Entry,
+    /// Its flags on the target.
+    pub target_flags: Flags,
+}
+
+/// What is kept of a header block: enough to tell messages apart at little memory.
+#[derive(Clone, Debug)]
+struct Outline {
+    id: MessageId,
+    flags: Flags,
+    internal_date: Option<InternalDate>,
+    key: Key,
+    /// Equal for messages that a server may have changed on the way in: from fields that servers leave alone.
+    loose: Option<[u8; 16]>,
+    trusted: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    size: u64,
+    header: [u8; 16],
+}
+
+impl Outline {
+    fn of(item: HeaderItem) -> Self {
+        let has_message_id = header_field(&item.header, "message-id").is_some_and(|value| !value.is_empty());
+        let loose = has_message_id.then(|| {
+            let mut hasher = blake3::Hasher::new();
+            for name in ["message-id", "date", "from", "subject"] {
+                let value = header_field(&item.header, name).unwrap_or_default();
+                hasher.update(value.split_ascii_whitespace().collect::<Vec<_>>().join(" ").as_bytes());
+                hasher.update(b"\n");
+            }
+            short(&hasher)
+        });
+        Self {
+            key: Key { size: item.size, header: short(blake3::Hasher::new().update(&item.header)) },
+            loose,
+            trusted: has_message_id && !item.flags.system.contains(SystemFlags::DRAFT),
+            id: item.id,
+            flags: item.flags,
+            internal_date: item.internal_date,
+        }
+    }
+}
+
+fn short(hasher: &blake3::Hasher) -> [u8; 16] {
+    let mut digest = [0; 16];
+    hasher.finalize_xof().fill(&mut digest);
+    digest
+}
+
+/// The value of the first field of that name (in lower case), as text, folded lines joined; `None` where there is none.
+pub fn header_field<'a>(header: &'a [u8], name: &str) -> Option<std::borrow::Cow<'a, str>> {
+    let mut start = 0;
+    while start < header.len() {
+        let mut end = start;
+        loop {
+            end = header[end..].iter().position(|byte| *byte == b'\n').map_or(header.len(), |at| end + at + 1);
+            if !matches!(header.get(end), Some(b' ' | b'\t')) {
+                break;
+            }
+        }
+        let field = &header[start..end];
+        let colon = field.iter().position(|byte| *byte == b':');
+        if let Some(colon) =
+            colon.filter(|colon| field[..*colon].trim_ascii_end().eq_ignore_ascii_case(name.as_bytes()))
+        {
+            return Some(String::from_utf8_lossy(field[colon + 1..].trim_ascii()));
+        }
+        start = end;
+    }
+    None
+}
+
+/// Matches what the headers prove; answers the rest, where bodies must be read, as far as it has a possible like.
+fn by_header(ours: &[Outline], theirs: &[Outline]) -> (Vec<Found>, Sides<Vec<Outline>>) {
+    let mut groups: HashMap<Key, Sides<Vec<&Outline>>> = HashMap::new();
+    for outline in ours {
+        groups.entry(outline.key).or_default().source.push(outline);
+    }
+    for outline in theirs {
+        groups.entry(outline.key).or_default().target.push(outline);
+    }
+    let mut found = Vec::new();
+    let mut rest = Sides::<Vec<Outline>>::default();
+    for group in groups.into_values() {
+        if let ([ours], [theirs]) = (group.source.as_slice(), group.target.as_slice())
+            && ours.trusted
+            && theirs.trusted
+        {
+            found.push(Found::of(ours, theirs));
+            continue;
+        }
+        rest.source.extend(group.source.into_iter().cloned());
+        rest.target.extend(group.target.into_iter().cloned());
+    }
+    found.sort_by(|a, b| a.entry.source.cmp(&b.entry.source));
+    let likes = |outlines: &[Outline]| -> (HashSet<Key>, HashSet<[u8; 16]>) {
+        (
+            outlines.iter().map(|outline| outline.key).collect(),
+            outlines.iter().filter_map(|outline| outline.loose).collect(),
+        )
+    };
+    let has_like = |outline: &Outline, (keys, loose): &(HashSet<Key>, HashSet<[u8; 16]>)| {
+        keys.contains(&outline.key) || outline.loose.is_some_and(|own| loose.contains(&own))
+    };
+    let (sources, targets) = (likes(&rest.source), likes(&rest.target));
+    rest.source.retain(|outline| has_like(outline, &targets));
+    rest.target.retain(|outline| has_like(outline, &sources));
+    (found, rest)
+}
+
+impl Found {
+    fn of(ours: &Outline, theirs: &Outline) -> Self {
+        let entry = Entry { source: ours.id.clone(), target: theirs.id.clone(), flags: ours.flags.clone() };
+        Self { entry, target_flags: theirs.flags.clone() }
+    }
+}
+
+/// What was read of a message's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Digests {
+    /// Of all bytes.
+    whole: [u8; 16],
+    /// Of the bytes after the header block: what a server that adds header fields leaves alone.
+    body: [u8; 16],
+}
+
+type DigestsById = HashMap<MessageId, Digests>;
+
+/// Matches messages whose bytes are equal; then those whose bodies and telling header fields are equal, so that a server
+/// that adds header fields on arrival does not make everything look new. Among equals, equal dates go together.
+fn by_digest(doubtful: &Sides<Vec<Outline>>, digests: &Sides<DigestsById>) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut left = Sides {
+        source: doubtful.source.iter().collect::<Vec<_>>(),
+        target: doubtful.target.iter().collect::<Vec<_>>(),
+    };
+    let whole = |outline: &Outline, of: &DigestsById| of.get(&outline.id).map(|digests| (digests.whole, [0; 16]));
+    let body = |outline: &Outline, of: &DigestsById| Some((of.get(&outline.id)?.body, outline.loose?));
+    pair_up(&mut left, digests, whole, &mut found);
+    pair_up(&mut left, digests, body, &mut found);
+    found
+}
+
+type Likeness = ([u8; 16], [u8; 16]);
+
+fn pair_up(
+    left: &mut Sides<Vec<&Outline>>,
+    digests: &Sides<DigestsById>,
+    likeness: impl Fn(&Outline, &DigestsById) -> Option<Likeness>,
+    found: &mut Vec<Found>,
+) {
+    let mut waiting: HashMap<Likeness, Vec<&Outline>> = HashMap::new();
+    for theirs in &left.target {
+        if let Some(like) = likeness(theirs, &digests.target) {
+            waiting.entry(like).or_default().push(theirs);
+        }
+    }
+    let mut taken = HashSet::new();
+    // Equal dates first, so that genuine duplicates keep theirs.
+    for same_date in [true, false] {
+        left.source.retain(|ours| {
+            let Some(equals) = likeness(ours, &digests.source).and_then(|like| waiting.get_mut(&like)) else {
+                return true;
+            };
+            let Some(at) = equals.iter().position(|theirs| !same_date || theirs.internal_date == ours.internal_date)
+            else {
+                return true;
+            };
+            let theirs = equals.remove(at);
+            taken.insert(theirs.id.clone());
+            found.push(Found::of(ours, theirs));
+            false
+        });
+    }
+    left.target.retain(|theirs| !taken.contains(&theirs.id));
+}
+
+impl Seekers<'_> {
+    async fn digests(&mut self, outlines: &[Outline]) -> Result<DigestsById, ConnectorError> {
+        let ids: IdList = outlines.iter().map(|outline| outline.id.clone()).collect();
+        let mut digests = DigestsById::new();
+        let mut fetch = self.mailbox.fetch(self.folder, &ids).await?;
+        let mut fetched = Vec::new();
+        let mut current: Option<(MessageId, BodyDigest)> = None;
+        let mut more = true;
+        while more {
+            more = fetch.next(&mut fetched).await?;
+            for one in fetched.drain(..) {
+                match one {
+                    Fetched::Piece(Piece::Head(head)) => current = Some((head.id, BodyDigest::default())),
+                    Fetched::Piece(Piece::Body(bytes)) => {
+                        if let Some((_, digest)) = &mut current {
+                            digest.update(&bytes);
+                        }
+                    }
+                    Fetched::Piece(Piece::End) => {
+                        digests.extend(current.take().map(|(id, digest)| (id, digest.finish())))
+                    }
+                    // It cannot be compared, so it is not found.
+                    Fetched::Gone(_) | Fetched::Unreadable(..) => current = None,
+                }
+            }
+        }
+        Ok(digests)
+    }
+}
+
+/// Digests of a message as it comes, whole and after its header block.
+#[derive(Default)]
+struct BodyDigest {
+    whole: blake3::Hasher,
+    body: blake3::Hasher,
+    in_body: bool,
+    /// Whether the line under way is empty so far.
+    at_line_start: bool,
+}
+
+impl BodyDigest {
+    fn update(&mut self, bytes: &[u8]) {
+        self.whole.update(bytes);
+        let mut start = 0;
+        while !self.in_body && start < bytes.len() {
+            match bytes[start] {
+                b'\n' if self.at_line_start => self.in_body = true,
+                b'\n' => self.at_line_start = true,
+                b'\r' => {}
+                _ => self.at_line_start = false,
+            }
+            start += 1;
+        }
+        self.body.update(&bytes[start..]);
+    }
+
+    fn finish(self) -> Digests {
+        Digests { whole: short(&self.whole), body: short(&self.body) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_fields_are_found_folded_and_in_any_letter_case() {
+        let header = b"Received: x\r\nMESSAGE-id :\r\n <a@b>\r\nSubject: a\r\n b\r\n\r\nSubject: not this\r\n";
+        assert_eq!(header_field(header, "message-id").as_deref(), Some("<a@b>"));
+        assert_eq!(header_field(header, "subject").as_deref(), Some("a\r\n b"));
+        assert_eq!(header_field(header, "date"), None);
+        assert_eq!(header_field(b"", "date"), None);
+    }
+
+    #[test]
+    fn the_body_begins_after_the_first_empty_line_however_the_bytes_are_cut() {
+        for message in ["A: b\r\n\r\nbody\r\n\r\nmore", "A: b\n\nbody\r\n\r\nmore"] {
+            let mut expect = blake3::Hasher::new();
+            expect.update(b"body\r\n\r\nmore");
+            for cut in 0..message.len() {
+                let mut digest = BodyDigest::default();
+                digest.update(&message.as_bytes()[..cut]);
+                digest.update(&message.as_bytes()[cut..]);
+                assert_eq!(digest.finish().body, short(&expect), "cut at {cut} of {message:?}");
+            }
+        }
+    }
+}

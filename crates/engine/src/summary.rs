@@ -1,0 +1,272 @@
+//! What was done, gathered over all attempts, for the report.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use limosa_model::ledger::{DroppedFlag, LedgerFolder};
+use limosa_model::meter::MeterReading;
+use limosa_model::{Exception, FolderPath};
+
+use crate::folders::{FolderPair, FolderPlan, Place};
+use crate::moves::Move;
+use crate::plan::Step;
+use crate::report::{
+    Discrepancy, FolderNote, FolderReport, Grade, Outcome, PassKind, Report, Sides, Unfinished, Volume,
+};
+use crate::work::{Done, Work};
+
+/// What is known so far of a pass.
+pub struct Summary {
+    source: String,
+    target: String,
+    dry_run: bool,
+    kind: PassKind,
+    folders: BTreeMap<FolderPath, FolderReport>,
+    done: BTreeMap<FolderPath, Done>,
+    counted: BTreeMap<FolderPath, u64>,
+    notes: Vec<FolderNote>,
+    steps: Vec<Step>,
+    /// A survey of both sides has been seen: from here on, errors are told in the report.
+    pub surveyed: bool,
+    /// How often the pass began.
+    pub attempts: u32,
+    /// What the last comparison found.
+    pub discrepancies: Vec<Discrepancy>,
+    /// Messages left behind.
+    pub exceptions: Vec<Exception>,
+    /// Flags that the target does not keep.
+    pub dropped_flags: Vec<DroppedFlag>,
+}
+
+impl Summary {
+    /// Nothing done yet.
+    pub fn new(source: String, target: String, dry_run: bool) -> Self {
+        Self {
+            source,
+            target,
+            dry_run,
+            kind: PassKind::Initial,
+            folders: BTreeMap::new(),
+            done: BTreeMap::new(),
+            counted: BTreeMap::new(),
+            notes: Vec::new(),
+            steps: Vec::new(),
+            surveyed: false,
+            attempts: 0,
+            discrepancies: Vec::new(),
+            exceptions: Vec::new(),
+            dropped_flags: Vec::new(),
+        }
+    }
+
+    /// Both sides were surveyed; these folders are in the ledger.
+    pub fn surveyed(&mut self, known: &BTreeMap<FolderPath, LedgerFolder>) {
+        if !self.surveyed && known.values().any(|folder| folder.source_watermark.is_some()) {
+            self.kind = PassKind::Incremental;
+        }
+        self.surveyed = true;
+        self.notes.clear();
+        self.steps.clear();
+    }
+
+    /// A folder was left out, renamed or refused.
+    pub fn note(&mut self, note: FolderNote) {
+        self.notes.push(note);
+    }
+
+    /// How many steps have been done in all, as a sign that things move on.
+    pub fn volume_done(&self) -> u64 {
+        self.done
+            .values()
+            .map(|done| done.copied.messages + done.found + done.flags_set + done.removed + done.moved)
+            .sum()
+    }
+
+    /// Nothing has changed on either side.
+    pub fn unchanged(&mut self, plan: &FolderPlan, known: &BTreeMap<FolderPath, LedgerFolder>) {
+        self.finished(&[], plan, known);
+    }
+
+    /// What will be done, as steps.
+    pub fn plan(&mut self, works: &[Work], moves: &[Move], plan: &FolderPlan) {
+        let steps = &mut self.steps;
+        for pair in &plan.pairs {
+            let path = match &pair.place {
+                Place::Exists(folder) => &folder.path,
+                Place::Create { path, role } => {
+                    steps.push(Step::CreateFolder(path.clone(), *role));
+                    path
+                }
+            };
+            steps.extend(pair.subscribe.map(|subscribed| Step::Subscribe(path.clone(), subscribed)));
+        }
+        let mut ways: BTreeMap<(usize, usize), u64> = BTreeMap::new();
+        for moved in moves {
+            *ways.entry((moved.from, moved.to)).or_default() += 1;
+        }
+        for ((from, to), count) in ways {
+            steps.push(Step::Relocate(works[from].target.path.clone(), works[to].target.path.clone(), count));
+        }
+        for work in works {
+            let target = work.target.path.clone();
+            let some = |count: u64, step: Step| (count > 0).then_some(step);
+            steps.extend(some(work.done.found, Step::Adopt(target.clone(), work.done.found)));
+            let copied = work.steps.copy.len();
+            steps.extend(some(copied, Step::Copy(work.source.path.clone(), target.clone(), copied)));
+            for (flags, ids) in &work.steps.set_flags {
+                steps.push(Step::SetFlags(target.clone(), ids.len() as u64, flags.clone()));
+            }
+            let removed = work.steps.remove.len() as u64;
+            steps.extend(some(removed, Step::Remove(target.clone(), removed)));
+        }
+        for gone in &plan.gone {
+            steps.push(Step::DeleteFolder(gone.target.clone()));
+        }
+        for note in &plan.notes {
+            self.notes.push(note.clone());
+        }
+    }
+
+    /// An attempt has ended: what was done in each folder, and how it stands.
+    pub fn finished(&mut self, works: &[Work], plan: &FolderPlan, known: &BTreeMap<FolderPath, LedgerFolder>) {
+        if works.is_empty() {
+            self.notes.clone_from(&plan.notes);
+        }
+        for work in works {
+            self.done.entry(work.source.path.clone()).or_default().add(work.done);
+        }
+        for pair in &plan.pairs {
+            let work = works.iter().find(|work| work.source.path == pair.source.path);
+            let known = known.get(&pair.source.path);
+            let report = self.folder_report(pair, work, known);
+            self.folders.insert(pair.source.path.clone(), report);
+        }
+    }
+
+    fn folder_report(&self, pair: &FolderPair, work: Option<&Work>, known: Option<&LedgerFolder>) -> FolderReport {
+        let done = self.done.get(&pair.source.path).copied().unwrap_or_default();
+        let stands = work.map_or(known.map_or(0, |folder| folder.messages), |work| work.ledger.len());
+        let (target, target_messages) = match &pair.place {
+            Place::Exists(folder) => (folder.path.clone(), folder.state.as_ref().map_or(0, |state| state.messages)),
+            Place::Create { path, .. } => (path.clone(), 0),
+        };
+        FolderReport {
+            source: pair.source.path.clone(),
+            source_name: pair.source.name.clone(),
+            target,
+            source_messages: work
+                .map_or(pair.source.state.as_ref().map_or(0, |state| state.messages), |work| work.source_messages),
+            target_messages,
+            copied: if self.dry_run {
+                Volume { messages: work.map_or(0, |work| work.steps.copy.len()), bytes: 0 }
+            } else {
+                done.copied
+            },
+            found: done.found,
+            flags_set: if self.dry_run {
+                work.map_or(0, |work| work.steps.set_flags.iter().map(|(_, ids)| ids.len() as u64).sum())
+            } else {
+                done.flags_set
+            },
+            removed: if self.dry_run { work.map_or(0, |work| work.steps.remove.len() as u64) } else { done.removed },
+            moved: done.moved,
+            unchanged: stands.saturating_sub(done.copied.messages + done.found + done.flags_set + done.moved),
+            exceptions: 0,
+        }
+    }
+
+    /// What the target counts in the folder of that source folder, at the end.
+    pub fn target_messages(&mut self, source: &FolderPath, messages: u64) {
+        self.counted.insert(source.clone(), messages);
+    }
+
+    /// The report.
+    pub fn report(
+        mut self,
+        unfinished: Option<Unfinished>,
+        meters: &Sides<MeterReading>,
+        took: Duration,
+        ledger_bytes: u64,
+    ) -> Report {
+        for folder in self.folders.values_mut() {
+            folder.target_messages = self.counted.get(&folder.source).copied().unwrap_or(folder.target_messages);
+            folder.exceptions =
+                self.exceptions.iter().filter(|exception| exception.folder == folder.source).count() as u64;
+        }
+        let folders: Vec<FolderReport> = self.folders.into_values().collect();
+        let sum = |figure: fn(&FolderReport) -> u64| folders.iter().map(figure).sum::<u64>();
+        let left_out = self.notes.iter().any(|note| note.code == "refused");
+        let (grade, reasons) =
+            grade(&self.exceptions, &self.dropped_flags, &self.discrepancies, unfinished.as_ref(), &self.notes);
+        Report {
+            outcome: match () {
+                () if unfinished.is_some() => Outcome::Unfinished,
+                () if !self.exceptions.is_empty() || left_out => Outcome::Exceptions,
+                () => Outcome::Complete,
+            },
+            grade,
+            reasons,
+            copied: Volume { messages: sum(|folder| folder.copied.messages), bytes: sum(|folder| folder.copied.bytes) },
+            found: sum(|folder| folder.found),
+            flags_set: sum(|folder| folder.flags_set),
+            // Messages removed from folders that are gone belong to no folder of the report.
+            removed: if self.dry_run {
+                sum(|folder| folder.removed)
+            } else {
+                self.done.values().map(|done| done.removed).sum()
+            },
+            moved: sum(|folder| folder.moved),
+            unchanged: sum(|folder| folder.unchanged),
+            folders,
+            source: self.source,
+            target: self.target,
+            pass: self.kind,
+            dry_run: self.dry_run,
+            folder_notes: self.notes,
+            exceptions: self.exceptions,
+            dropped_flags: self.dropped_flags,
+            discrepancies: self.discrepancies,
+            unfinished,
+            steps: if self.dry_run { self.steps.iter().map(ToString::to_string).collect() } else { Vec::new() },
+            attempts: self.attempts,
+            round_trips: meters.round_trips(),
+            wire_bytes: meters.wire_bytes(),
+            connections: meters.connections(),
+            seconds: took.as_secs_f64(),
+            peak_rss_bytes: 0,
+            ledger_bytes,
+        }
+    }
+}
+
+/// The grade, by the rules in `docs/grades.md`, and why it is not better.
+fn grade(
+    exceptions: &[Exception],
+    dropped_flags: &[DroppedFlag],
+    discrepancies: &[Discrepancy],
+    unfinished: Option<&Unfinished>,
+    notes: &[FolderNote],
+) -> (Grade, Vec<String>) {
+    let mut grade = Grade::Perfect;
+    let mut reasons = Vec::new();
+    let mut because = |worse: Grade, reason: String| {
+        grade = grade.max(worse);
+        reasons.push(reason);
+    };
+    if !dropped_flags.is_empty() {
+        because(Grade::Good, format!("the target does not keep {} flag(s) or keyword(s)", dropped_flags.len()));
+    }
+    if !exceptions.is_empty() {
+        because(Grade::Investigate, format!("{} message(s) left behind", exceptions.len()));
+    }
+    for note in notes.iter().filter(|note| note.code == "refused") {
+        because(Grade::Investigate, format!("folder {}: {}", note.folder, note.reason));
+    }
+    if !discrepancies.is_empty() {
+        because(Grade::Poor, format!("{} difference(s) that nothing explains", discrepancies.len()));
+    }
+    if let Some(unfinished) = unfinished {
+        because(Grade::Poor, format!("not finished: {}", unfinished.what));
+    }
+    (grade, reasons)
+}

@@ -1,0 +1,140 @@
+//! What a pass knows of one folder while it works on it.
+
+use std::collections::BTreeSet;
+
+use limosa_model::ledger::{DroppedFlag, Entry, Settlement};
+use limosa_model::message::HeaderItem;
+use limosa_model::{ConnectorError, Exception, Flags, Folder, FolderLedger, MessageId, PermanentFlags, Watermark};
+
+use crate::plan::FolderSteps;
+use crate::report::Volume;
+
+/// One folder with something to do, or to compare.
+#[derive(Debug)]
+pub struct Work {
+    /// The source folder.
+    pub source: Folder,
+    /// The target folder.
+    pub target: Folder,
+    /// Which flags the target keeps.
+    pub permanent: PermanentFlags,
+    /// What stands where; in step with what is settled.
+    pub ledger: FolderLedger,
+    /// What is to be done.
+    pub steps: FolderSteps,
+    /// Where the source stood when it was listed: settled when all of the folder's steps are done.
+    pub source_watermark: Option<Watermark>,
+    /// Where the target stood when it was last compared; `None` if it never was.
+    pub target_watermark: Option<Watermark>,
+    /// Messages that the source said it holds.
+    pub source_messages: u64,
+    /// What was done.
+    pub done: Done,
+    /// Stored, but the target did not say under which id.
+    pub unnamed: Vec<(MessageId, Flags)>,
+    /// Not taken by the target, or not given by the source.
+    pub refused: Vec<Refused>,
+    /// Something was not done that should have been: the folder is looked at again next time.
+    pub incomplete: bool,
+}
+
+/// A message that was not taken, or not given.
+#[derive(Debug)]
+pub struct Refused {
+    /// Its source id.
+    pub id: MessageId,
+    /// Its size, where it is known.
+    pub size: Option<u64>,
+    /// Why.
+    pub error: ConnectorError,
+}
+
+/// What was done in one folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Copied.
+    pub copied: Volume,
+    /// Found by content on the target.
+    pub found: u64,
+    /// Flags set.
+    pub flags_set: u64,
+    /// Removed from the target.
+    pub removed: u64,
+    /// Moved on the target into this folder.
+    pub moved: u64,
+}
+
+impl Done {
+    /// Adds what another attempt did.
+    pub fn add(&mut self, other: Self) {
+        self.copied.messages += other.copied.messages;
+        self.copied.bytes += other.copied.bytes;
+        self.found += other.found;
+        self.flags_set += other.flags_set;
+        self.removed += other.removed;
+        self.moved += other.moved;
+    }
+
+    /// Whether anything was done.
+    pub fn anything(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+/// Collects what is to be settled of one folder.
+#[derive(Debug, Default)]
+pub struct Pending {
+    /// What will be written.
+    pub settlement: Settlement,
+    flags_seen: BTreeSet<String>,
+}
+
+impl Pending {
+    /// A message arrived.
+    pub fn arrived(&mut self, entry: Entry) {
+        self.settlement.entries.push(entry);
+    }
+
+    /// Flags were found not to be kept.
+    pub fn dropped(&mut self, work: &Work, flags: impl IntoIterator<Item = String>) {
+        for flag in flags {
+            if self.flags_seen.insert(flag.to_ascii_lowercase()) {
+                self.settlement.dropped_flags.push(DroppedFlag { folder: work.source.path.clone(), flag });
+            }
+        }
+    }
+
+    /// Entries waiting to be written.
+    pub fn len(&self) -> usize {
+        self.settlement.entries.len()
+    }
+
+    /// Takes what there is to write; `None` when there is nothing.
+    pub fn take(&mut self) -> Option<Settlement> {
+        let empty = self.settlement.entries.is_empty() && self.settlement.dropped_flags.is_empty();
+        (!empty).then(|| std::mem::take(&mut self.settlement))
+    }
+}
+
+impl Refused {
+    /// The exception that is made of it, with what the message's header tells.
+    pub fn exception(&self, work: &Work, header: Option<&HeaderItem>) -> Exception {
+        let field = |name| {
+            header.and_then(|item| crate::recover::header_field(&item.header, name)).map(|value| bounded(&value))
+        };
+        Exception {
+            folder: work.source.path.clone(),
+            id: self.id.clone(),
+            message_id: field("message-id"),
+            subject: field("subject"),
+            size: self.size.or(header.map(|item| item.size)),
+            code: self.error.kind().code().to_owned(),
+            reason: self.error.to_string(),
+        }
+    }
+}
+
+/// A header value for a report: no line breaks, at most 400 characters.
+fn bounded(value: &str) -> String {
+    value.split_ascii_whitespace().collect::<Vec<_>>().join(" ").chars().take(400).collect()
+}

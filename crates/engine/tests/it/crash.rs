@@ -1,0 +1,143 @@
+//! The crash matrix: cut at every step, begun again, the same end.
+
+use limosa_engine::Outcome;
+use limosa_engine::options::Attempts;
+use limosa_testkit::memory::{Changes, Faults, MemoryTraits, Moment, Verdict};
+
+use crate::world::{World, contents, flags, put, put_bytes};
+
+struct Case {
+    name: &'static str,
+    /// What happens before the pass that is cut.
+    prepare: fn(&World),
+    /// Whether a pass has settled before that.
+    settled: bool,
+}
+
+fn mailbox(world: &World) {
+    for n in 0..4 {
+        put(&world.source, "INBOX", &format!("in-{n}"), if n % 2 == 0 { &["\\Seen"] } else { &["Work"] });
+    }
+    put(&world.source, "Lists", "twin", &[]);
+    put(&world.source, "Lists", "twin", &[]);
+    put_bytes(&world.source, "Lists", "Subject: draft\r\n\r\none", &["\\Draft"]);
+    put_bytes(&world.source, "Lists", "Subject: draft\r\n\r\ntwo", &["\\Draft"]);
+}
+
+const CASES: [Case; 4] = [
+    Case { name: "first", settled: false, prepare: |_| {} },
+    Case {
+        name: "target has some of it",
+        settled: false,
+        prepare: |world| {
+            put(&world.target, "INBOX", "in-1", &["Work"]);
+            put(&world.target, "Lists", "twin", &[]);
+        },
+    },
+    Case {
+        name: "changes",
+        settled: true,
+        prepare: |world| {
+            let inbox = world.source.contents("INBOX");
+            world.source.set_flags("INBOX", &inbox[0].id, &flags(&["\\Answered"]));
+            world.source.expunge("INBOX", &inbox[1].id);
+            world.source.move_message("INBOX", &inbox[2].id, "Lists");
+            put(&world.source, "INBOX", "new", &["\\Flagged"]);
+            put(&world.source, "More", "more", &[]);
+        },
+    },
+    Case {
+        name: "renamed and renumbered",
+        settled: true,
+        prepare: |world| {
+            world.source.rename_folder("Lists", "Iron");
+            world.source.change_uidvalidity("INBOX");
+            put(&world.source, "INBOX", "new", &[]);
+        },
+    },
+];
+
+fn kinds() -> Vec<(&'static str, MemoryTraits, MemoryTraits)> {
+    let friendly = MemoryTraits::default;
+    let batches = || MemoryTraits { batch: 3, window: 8, late_landing: true, ..friendly() };
+    let poor =
+        || MemoryTraits { changes: Changes::FlagsUnseen, receipts_with_ids: false, object_ids: false, ..friendly() };
+    vec![
+        ("friendly → friendly", friendly(), friendly()),
+        ("friendly → batches that land late", friendly(), batches()),
+        ("awkward → no ids in receipts", MemoryTraits::awkward(), poor()),
+        ("poor → awkward", poor(), MemoryTraits::awkward()),
+    ]
+}
+
+async fn begin(case: &Case, source: &MemoryTraits, target: &MemoryTraits) -> World {
+    let mut world = World::new(source.clone(), target.clone());
+    world.options.attempts = Attempts(2);
+    mailbox(&world);
+    if case.settled {
+        assert_eq!(world.pass().await.outcome, Outcome::Complete);
+    }
+    (case.prepare)(&world);
+    world
+}
+
+/// After whatever happened: at most two more passes, and both sides are alike; one more has nothing to do.
+async fn converges(world: &mut World, what: &str) {
+    let mut report = world.pass().await;
+    if report.outcome != Outcome::Complete {
+        report = world.pass().await;
+    }
+    assert_eq!(report.outcome, Outcome::Complete, "{what}: {report:#?}");
+    assert_eq!(contents(&world.target), contents(&world.source), "{what}");
+    let second = world.pass().await;
+    let did = (second.copied.messages, second.found, second.flags_set, second.removed, second.moved);
+    assert_eq!((second.outcome, did), (Outcome::Complete, (0, 0, 0, 0, 0)), "{what}");
+    the_ledger_explains_the_target(world, what).await;
+}
+
+/// Every message on the target has exactly one entry, and every entry a message.
+async fn the_ledger_explains_the_target(world: &World, what: &str) {
+    use limosa_model::Ledger;
+    let ledger = world.ledger.reopen();
+    for folder in ledger.folders().await.expect("the ledger is there") {
+        let entries = ledger.load(&folder.source).await.expect("the ledger is there");
+        let mut explained: Vec<_> = entries.iter().map(|entry| entry.target).collect();
+        let mut stands: Vec<_> =
+            world.target.contents(folder.target.clone()).into_iter().map(|message| message.id).collect();
+        explained.sort();
+        stands.sort();
+        assert_eq!(explained, stands, "{what}: {}", folder.target);
+    }
+}
+
+async fn matrix(verdict: Verdict, least: u64) {
+    let mut cuts = 0;
+    for case in &CASES {
+        for (kind, source, target) in kinds() {
+            let undisturbed = Faults::none();
+            begin(case, &source, &target).await.pass_with(&undisturbed).await;
+            for step in 0..undisturbed.steps() {
+                for moment in [Moment::Before, Moment::After] {
+                    let mut world = begin(case, &source, &target).await;
+                    let what =
+                        format!("{} / {kind} / {verdict:?} {moment:?} {}", case.name, undisturbed.log()[step as usize]);
+                    world.pass_with(&Faults::at(step, moment, verdict)).await;
+                    converges(&mut world, &what).await;
+                    cuts += 1;
+                }
+            }
+        }
+    }
+    println!("{cuts} cuts");
+    assert!(cuts >= least, "{cuts} cuts");
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_step_and_run_again_the_end_is_the_same() {
+    matrix(Verdict::Kill, 1_000).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn cut_off_at_any_step_the_end_is_the_same() {
+    matrix(Verdict::Cut, 1_000).await;
+}

@@ -1,0 +1,5 @@
+//! Passes over mailboxes in memory: what a pass does, and that it can be cut anywhere.
+
+mod crash;
+mod passes;
+mod world;

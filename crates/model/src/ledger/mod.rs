@@ -1,0 +1,184 @@
+//! The ledger: what stands where.
+//!
+//! Per pair and folder: which message of the source is which message of the target, with the flags last seen on the
+//! source, and how far each side is settled. Kept as *runs* (source UID, target UID, length) and never a row a message.
+//!
+//! - [`folder`](FolderLedger): one folder's entries in memory, as runs.
+//! - [`codec`]: the same as bytes.
+//! - [`Ledger`]: the promise of a store that keeps them.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::flags::Flags;
+use crate::folder::{FolderPath, Watermark};
+use crate::message::MessageId;
+
+pub mod codec;
+mod flag_pages;
+mod folder;
+mod runs;
+mod seen;
+
+pub use folder::{Entry, FolderLedger};
+pub use seen::Seen;
+
+/// What can go wrong with a ledger.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// Another run has taken the pair over: nothing was written, and this one must stop.
+    #[error("another run has taken over {pair}")]
+    Fenced {
+        /// The pair.
+        pair: String,
+    },
+    /// Another run works on the pair now.
+    #[error("another run works on {pair}")]
+    Busy {
+        /// The pair.
+        pair: String,
+    },
+    /// What was read is not what was written.
+    #[error("the ledger of folder {folder} is damaged: {what}")]
+    Damaged {
+        /// The source folder.
+        folder: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The ledger was written by a newer version.
+    #[error("the ledger has format {found}, and this version reads up to {known}")]
+    Newer {
+        /// The format found.
+        found: i64,
+        /// The newest format known.
+        known: i64,
+    },
+    /// The store failed; nothing of the call was written.
+    #[error("the ledger could not be {doing}")]
+    Store {
+        /// What was being done: "opened", "read", "written".
+        doing: &'static str,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// One pair of folders in the ledger, without its entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerFolder {
+    /// The source folder: the key.
+    pub source: FolderPath,
+    /// The target folder its messages stand in.
+    pub target: FolderPath,
+    /// Up to where the source is settled; `None` while the first pass over the folder has not ended.
+    pub source_watermark: Option<Watermark>,
+    /// The target's position when it was last compared; `None` likewise.
+    pub target_watermark: Option<Watermark>,
+    /// The source folder's id that outlives a rename, where it has one.
+    pub source_object: Option<String>,
+    /// Number of entries.
+    pub messages: u64,
+}
+
+/// A message that was left behind, by name. Never a silence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exception {
+    /// The source folder.
+    pub folder: FolderPath,
+    /// Its id on the source.
+    pub id: MessageId,
+    /// Its Message-ID, where it has one.
+    pub message_id: Option<String>,
+    /// Its subject as it stands in the header, where it has one.
+    pub subject: Option<String>,
+    /// Its size in bytes.
+    pub size: Option<u64>,
+    /// Stable code of the reason, as [`ErrorKind::code`](crate::ErrorKind::code) gives it.
+    pub code: String,
+    /// The reason, in words: the server's own where there are any.
+    pub reason: String,
+}
+
+/// A flag or keyword that the target does not keep; recorded once for each folder and name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DroppedFlag {
+    /// The source folder.
+    pub folder: FolderPath,
+    /// The flag or keyword.
+    pub flag: String,
+}
+
+/// What is to be written of one folder, all of it or nothing.
+///
+/// Applied in the order of the fields. An entry for a source id that is there already replaces it.
+#[derive(Clone, Debug, Default)]
+pub struct Settlement {
+    /// Forget everything known of this folder's messages first: ids have become void. Entries, exceptions and both
+    /// watermarks go; flags found not to be kept stay, since they are the target folder's affair.
+    pub forget: bool,
+    /// Source ids whose entries end.
+    pub removed: Vec<MessageId>,
+    /// New entries.
+    pub entries: Vec<Entry>,
+    /// Other flags for existing entries, by source id.
+    pub flags: Vec<(MessageId, Flags)>,
+    /// New exceptions; one for the same id is replaced.
+    pub exceptions: Vec<Exception>,
+    /// Source ids whose exceptions end.
+    pub resolved: Vec<MessageId>,
+    /// Flags found not to be kept by the target.
+    pub dropped_flags: Vec<DroppedFlag>,
+    /// The new watermark of the source, when the folder's pass has ended.
+    pub source_watermark: Option<Watermark>,
+    /// The new watermark of the target, when both sides have been compared.
+    pub target_watermark: Option<Watermark>,
+}
+
+/// The durable record of one pair. Opening one takes the pair: whoever had it before is fenced off.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// All folders.
+    async fn folders(&self) -> Result<Vec<LedgerFolder>, LedgerError>;
+
+    /// A folder's entries. Empty when the folder is not known.
+    async fn load(&self, source: &FolderPath) -> Result<FolderLedger, LedgerError>;
+
+    /// Makes a folder known, or changes its target, its object id; entries stay. Watermarks and the number of entries move
+    /// with a settlement only: those given here are not looked at.
+    async fn put_folder(&self, folder: &LedgerFolder) -> Result<(), LedgerError>;
+
+    /// Gives a folder another source path, with all that is known of it: its owner renamed it. `[rename.whole]`
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`] when `from` is not known, or `to` is.
+    async fn rename_folder(&self, from: &FolderPath, to: &FolderPath) -> Result<(), LedgerError>;
+
+    /// Ends a folder and all that is known of it.
+    async fn remove_folder(&self, source: &FolderPath) -> Result<(), LedgerError>;
+
+    /// Writes a settlement, durably, in one transaction. `[settle.atomic]` `[settle.durable]` `[settle.fenced]`
+    ///
+    /// # Errors
+    /// [`LedgerError::Fenced`] when somebody else has taken the pair since; [`LedgerError::Store`] when the folder is not
+    /// known (`[settle.known-folder]`) or the store failed. Nothing was written then.
+    async fn settle(&self, source: &FolderPath, settlement: &Settlement) -> Result<(), LedgerError>;
+
+    /// Merges what settlements have appended to a folder, when that is worth it. Changes nothing that can be read.
+    async fn compact(&self, source: &FolderPath) -> Result<(), LedgerError>;
+
+    /// All exceptions, by folder and id.
+    async fn exceptions(&self) -> Result<Vec<Exception>, LedgerError>;
+
+    /// All flags found not to be kept.
+    async fn dropped_flags(&self) -> Result<Vec<DroppedFlag>, LedgerError>;
+
+    /// Notes that messages are about to be written to the target, or that all writing has ended with every answer read.
+    /// Answers what was noted before: true means that an earlier run was cut off while it wrote.
+    async fn set_writing(&self, writing: bool) -> Result<bool, LedgerError>;
+
+    /// Bytes that the pair's entries take in the store.
+    async fn bytes(&self) -> Result<u64, LedgerError>;
+}

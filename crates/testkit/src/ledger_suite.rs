@@ -1,0 +1,1 @@
+//! What must every ledger do?
