@@ -1,9 +1,9 @@
 //! `limosa copy`: one pass over one pair.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use limosa_engine::pass::{self, Pair, PassError};
-use limosa_engine::{Progress, Report};
+use limosa_engine::{Outcome, Pair, PassError, Progress, Report, Side};
 use limosa_model::{Ledger, LedgerError, PairKey};
 use limosa_store::SqliteStore;
 use serde::Serialize;
@@ -58,7 +58,9 @@ pub async fn one_pass(
     let key = pair.key();
     let ledger = take_ledger(store, &key, run.wait, progress, screen).await?;
     let both = Pair { source: pair.source.as_ref(), target: pair.target.as_ref(), ledger };
-    let mut report = pass::run(both, &run.options, progress).await.map_err(|error| cannot_work(&error, &key))?;
+    let mut report = limosa_engine::run(both, &run.options, progress)
+        .await
+        .map_err(|error| cannot_work(error, &key.source, &key.target))?;
     report.peak_rss_bytes = peak_rss_bytes();
     Ok(report)
 }
@@ -69,14 +71,14 @@ async fn take_ledger(
     wait: bool,
     progress: &Progress,
     screen: &Screen,
-) -> Result<std::sync::Arc<dyn Ledger>, Failure> {
-    match open::ledger(store, key, false).await {
+) -> Result<Arc<dyn Ledger>, Failure> {
+    match store.pair(key).await {
         Err(LedgerError::Busy { .. }) if wait => {}
         other => return other.map_err(|error| Failure::ledger(&error)),
     }
     screen.say(&format!("another run works on {key}: waiting until it has ended"));
     tokio::select! {
-        ledger = open::ledger(store, key, true) => ledger.map_err(|error| Failure::ledger(&error)),
+        ledger = store.pair_waiting(key) => ledger.map_err(|error| Failure::ledger(&error)),
         () = progress.stopped() => {
             let stopped = Failure::new("stopped", "it was asked to stop while it waited for another run");
             Err(Failure { exit: Exit::Unfinished, ..stopped })
@@ -84,25 +86,17 @@ async fn take_ledger(
     }
 }
 
-fn cannot_work(error: &PassError, key: &PairKey) -> Failure {
+/// A pass or check that could not work, in words for people.
+pub fn cannot_work(error: PassError, source: &str, target: &str) -> Failure {
     match error {
-        PassError::Connector { side, source } => {
-            let account = match side {
-                pass::Side::Source => &key.source,
-                pass::Side::Target => &key.target,
-            };
-            Failure::connector(&format!("{} {account}", side_name(*side)), source)
+        PassError::Connector { side: Side::Source, error } => Failure::connector(&format!("source {source}"), &error),
+        PassError::Connector { side: Side::Target, error } => Failure::connector(&format!("target {target}"), &error),
+        PassError::Ledger(error) => Failure::ledger(&error),
+        PassError::SameAccount { account } => {
+            Failure::new("same-account", format!("source and target are the same mailbox, {account}"))
+                .hint("name another account as the target")
         }
-        PassError::Ledger(error) => Failure::ledger(error),
-        PassError::SameAccount => Failure::new("same-account", format!("source and target are the same mailbox: {}", key.source))
-            .hint("name another account as the target"),
-    }
-}
-
-fn side_name(side: pass::Side) -> &'static str {
-    match side {
-        pass::Side::Source => "source",
-        pass::Side::Target => "target",
+        other => Failure::new("internal", other.to_string()).because_of(&other),
     }
 }
 
@@ -110,7 +104,7 @@ fn tell(report: &Report, run: &RunSettings, ledger: &Path) -> Result<(), Failure
     if run.json {
         return write_json(report);
     }
-    if run.quiet && report.outcome == limosa_engine::Outcome::Complete && !report.dry_run {
+    if run.quiet && report.outcome == Outcome::Complete && !report.dry_run {
         return Ok(());
     }
     write_out(&summary::render(report, ledger, Paint::stdout()))

@@ -85,6 +85,15 @@ impl Failure {
         self
     }
 
+    /// Adds the causes of the error that the failure tells already.
+    #[must_use]
+    pub fn because_of(self, error: &dyn Error) -> Self {
+        match error.source() {
+            Some(cause) => self.because(cause),
+            None => self,
+        }
+    }
+
     /// Adds a cause and the causes of it.
     #[must_use]
     pub fn because(mut self, cause: &dyn Error) -> Self {
@@ -105,10 +114,7 @@ impl Failure {
     pub fn connector(at: &str, error: &ConnectorError) -> Self {
         let mut failure = Self::new(error.kind().code(), format!("{at}: {error}"));
         failure.hint = error.hint_text().map(str::to_owned);
-        match error.source() {
-            Some(cause) => failure.because(cause),
-            None => failure,
-        }
+        failure.because_of(error)
     }
 
     /// The ledger's failure.
@@ -128,11 +134,7 @@ impl Failure {
             }
             _ => ("ledger-store", "see the cause"),
         };
-        let failure = Self::new(code, error.to_string()).hint(hint);
-        match error.source() {
-            Some(cause) => failure.because(cause),
-            None => failure,
-        }
+        Self::new(code, error.to_string()).hint(hint).because_of(error)
     }
 
     /// The failure as lines for a person, with a line break at the end.

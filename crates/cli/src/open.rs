@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use limosa_connectors::imap::ImapConnector;
-use limosa_connectors::imap::settings::{ImapSettings, LoginAs, SecretSource, Security};
+use limosa_connectors::imap::settings::{ImapSettings, SecretSource, Security};
 use limosa_connectors::maildir::MaildirConnector;
-use limosa_model::{Connector, Ledger, LedgerError, PairKey};
+use limosa_model::{Connector, PairKey};
 use limosa_store::SqliteStore;
 use secrecy::SecretString;
 use url::Host;
@@ -47,9 +47,7 @@ pub fn connector(settings: &SideSettings, may_ask: bool) -> Result<Arc<dyn Conne
         Endpoint::Imap(address) => address,
     };
     let options = &settings.options;
-    let admin = options.login_as.as_ref().map(|login_as| match login_as {
-        LoginAs::AuthorizationId { admin } | LoginAs::Master { admin, .. } => admin.as_str(),
-    });
+    let admin = options.admin.as_deref();
     let secret = secrets::obtain(&options.credential, Wanted { side: settings.side, address, admin, may_ask })?;
     Ok(imap(address, options, secret))
 }
@@ -61,7 +59,7 @@ fn maildir(path: &Path) -> Arc<dyn Connector> {
 fn imap(address: &ImapAddress, options: &SideOptions, secret: SecretSource) -> Arc<dyn Connector> {
     let mut settings = ImapSettings::new(host(address), security(address), &address.user, secret);
     settings.port = address.port;
-    settings.login_as = options.login_as.clone();
+    settings.login_as = options.login_as();
     settings.trust = options.trust.clone();
     settings.compress = options.compress;
     if let Some(connections) = options.connections {
@@ -100,7 +98,7 @@ pub fn account(endpoint: &Endpoint) -> String {
 
 /// The file of the ledger in a state folder.
 pub fn ledger_file(state: &Path) -> PathBuf {
-    state.join("ledger.sqlite")
+    state.join("ledger.db")
 }
 
 /// Opens the store of all ledgers; makes it, and its folder, if it is not there.
@@ -108,34 +106,10 @@ pub fn ledger_file(state: &Path) -> PathBuf {
 /// # Errors
 /// If it cannot be opened or made.
 pub async fn store(state: &Path) -> Result<SqliteStore, Failure> {
-    let cannot = |error: std::io::Error| {
-        Failure::new("ledger-store", format!("the folder {} for the ledger cannot be made", state.display()))
-            .because(&error)
-            .hint("choose another one with --state DIR")
-    };
-    make_private_folder(state).map_err(cannot)?;
     let file = ledger_file(state);
     SqliteStore::open(&file).await.map_err(|error| {
         let mut failure = Failure::ledger(&error);
         failure.what = format!("{}: {}", file.display(), failure.what);
         failure
     })
-}
-
-/// The ledger holds subjects of messages left behind: it is for its owner's eyes.
-fn make_private_folder(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
-/// Takes the pair's ledger; with `wait`, when the run that has it now has ended.
-///
-/// # Errors
-/// If another run has it, or the store fails.
-pub async fn ledger(store: &SqliteStore, key: &PairKey, wait: bool) -> Result<Arc<dyn Ledger>, LedgerError> {
-    let ledger = if wait { store.pair_waiting(key).await? } else { store.pair(key).await? };
-    Ok(Arc::new(ledger))
 }

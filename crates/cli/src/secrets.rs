@@ -47,7 +47,7 @@ pub fn obtain(credential: &Credential, wanted: Wanted<'_>) -> Result<SecretSourc
             Some(password) => Ok(SecretSource::Password(password)),
             None => Err(no_password(format!("the variable {name} is not set; it was to hold the password of {wanted}"))),
         },
-        Credential::TokenCommand(command) => Ok(SecretSource::Token(Arc::new(TokenCommand::new(command, wanted.side)))),
+        Credential::TokenCommand(command) => Ok(SecretSource::Token(Arc::new(TokenCommand::new(command, wanted)))),
         Credential::Usual => match variable(wanted.side.password_variable(), wanted)? {
             Some(password) => Ok(SecretSource::Password(password)),
             None => ask(wanted).map(SecretSource::Password),
@@ -126,11 +126,13 @@ fn ask(wanted: Wanted<'_>) -> Result<SecretString, Failure> {
 struct TokenCommand {
     command: String,
     side: Side,
+    /// The mailbox's owner: one command can serve a whole list.
+    user: String,
 }
 
 impl TokenCommand {
-    fn new(command: &str, side: Side) -> Self {
-        Self { command: command.to_owned(), side }
+    fn new(command: &str, wanted: Wanted<'_>) -> Self {
+        Self { command: command.to_owned(), side: wanted.side, user: wanted.address.user.clone() }
     }
 }
 
@@ -141,6 +143,7 @@ impl TokenSource for TokenCommand {
         let name = format!("the command of --{}-token-command", self.side);
         let running = tokio::process::Command::new("sh")
             .args(["-c", &self.command])
+            .env("LIMOSA_USER", &self.user)
             .stdin(std::process::Stdio::null())
             .kill_on_drop(true)
             .output();
@@ -177,22 +180,25 @@ mod tests {
 
     use super::*;
 
-    async fn token(command: &str) -> Result<String, String> {
-        let source = TokenCommand::new(command, Side::Source);
+    fn command(command: &str) -> TokenCommand {
+        TokenCommand { command: command.into(), side: Side::Source, user: "alice".into() }
+    }
+
+    async fn token(text: &str) -> Result<String, String> {
+        let source = command(text);
         source.fresh().await.map(|token| token.expose_secret().to_owned())
     }
 
     #[tokio::test]
     async fn a_command_prints_the_token() {
-        assert_eq!(token("echo ya29.abc").await.as_deref(), Ok("ya29.abc"));
+        assert_eq!(token("echo ya29.$LIMOSA_USER").await.as_deref(), Ok("ya29.alice"));
     }
 
     #[tokio::test]
     async fn each_call_gives_a_fresh_token() {
         let folder = tempfile::tempdir().expect("a folder");
         let count = folder.path().join("count");
-        let command = format!("echo x >> {0}; wc -l < {0} | tr -d ' '", count.display());
-        let source = TokenCommand::new(&command, Side::Target);
+        let source = command(&format!("echo x >> {0}; wc -l < {0} | tr -d ' '", count.display()));
         for expected in ["1", "2"] {
             assert_eq!(source.fresh().await.expect("a token").expose_secret(), expected);
         }

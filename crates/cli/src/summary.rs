@@ -249,14 +249,14 @@ mod tests {
 
     #[test]
     fn a_finished_pass_names_what_was_left_behind() {
-        let text = render(&sample_report(), Path::new("/state/ledger.sqlite"), Paint::off());
+        let text = render(&sample_report(), Path::new("/state/ledger.db"), Paint::off());
         for part in [
             "imap://a@old.example:993 → imap://a@new.example:993\n",
             "folder           messages  copied    size  found  flags set  moved  removed  exceptions\n",
             "Gesendet → Sent        12       3  9.0 kB      1          2      1        1           1\n",
             "Left behind: 1\n  Gesendet, message 7, <m@example.org>, 5.0 kB: the server says no (too-big)\n",
             "Grade: investigate (1 message was left behind)\n",
-            "Ledger: /state/ledger.sqlite (40 B for this pair)\n",
+            "Ledger: /state/ledger.db (40 B for this pair)\n",
             "--retry-exceptions",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");

@@ -6,7 +6,6 @@ use limosa_model::ledger::Settlement;
 use limosa_model::message::HeaderItem;
 use limosa_model::{IdList, Ledger, MessageId};
 
-use crate::options::Deletions;
 use crate::pass::{Sessions, Stop};
 use crate::plan::entries_of;
 use crate::work::Work;
@@ -53,12 +52,15 @@ pub async fn remove(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Wor
     Ok(())
 }
 
-/// Makes exceptions of what was not taken or not given, with what the messages' headers tell of them, and settles them.
+/// Makes exceptions of what was not taken or not given, with what the messages' headers tell of them; ends exceptions
+/// whose message has arrived or is gone; and settles that.
 ///
 /// # Errors
 /// Those of the source and the ledger.
 pub async fn leave_behind(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work) -> Result<(), Stop> {
-    if work.refused.is_empty() {
+    let mut resolved = std::mem::take(&mut work.ended);
+    resolved.extend(work.left_behind.extract_if(|id| work.ledger.get(id).is_some()));
+    if work.refused.is_empty() && resolved.is_empty() {
         return Ok(());
     }
     let ids: IdList = work.refused.iter().map(|refused| refused.id.clone()).collect();
@@ -72,22 +74,17 @@ pub async fn leave_behind(sessions: &mut Sessions, ledger: &dyn Ledger, work: &m
         }
     }
     let exceptions = work.refused.iter().map(|refused| refused.exception(work, headers.get(&refused.id))).collect();
-    ledger.settle(&work.source.path, &Settlement { exceptions, ..Settlement::default() }).await?;
+    ledger.settle(&work.source.path, &Settlement { exceptions, resolved, ..Settlement::default() }).await?;
     Ok(())
 }
 
-/// Ends a folder that the source has no more: its target folder is deleted if nothing is left in it.
+/// Ends a folder that the source has no more; with `delete`, its target folder is deleted if nothing is left in it.
 ///
 /// # Errors
 /// Those of the target and the ledger.
-pub async fn end_folder(
-    sessions: &mut Sessions,
-    ledger: &dyn Ledger,
-    work: &Work,
-    deletions: Deletions,
-) -> Result<(), Stop> {
+pub async fn end_folder(sessions: &mut Sessions, ledger: &dyn Ledger, work: &Work, delete: bool) -> Result<(), Stop> {
     let ours_alone = work.target.selectable && work.target.role.is_none() && !work.target.path.is_inbox();
-    if ours_alone && deletions != Deletions::Keep {
+    if delete && ours_alone {
         // Refused when it holds mail of its own: then it stays.
         match sessions.target.delete_folder(&work.target).await {
             Ok(()) => {}

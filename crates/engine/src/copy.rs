@@ -164,6 +164,8 @@ struct Carrier<'a> {
     rolled_back: Vec<MessageId>,
     /// A message has begun and not ended.
     mid_message: bool,
+    /// The target has said why it takes nothing more, or not now: the lane ends after the message under way.
+    fatal: Option<ConnectorError>,
 }
 
 /// What is to happen with the pieces of the message under way.
@@ -194,6 +196,7 @@ impl<'a> Carrier<'a> {
             told: Vec::new(),
             rolled_back: Vec::new(),
             mid_message: false,
+            fatal: None,
         }
     }
 
@@ -212,7 +215,7 @@ impl<'a> Carrier<'a> {
             for one in fetched.drain(..) {
                 match one {
                     Fetched::Piece(Piece::Head(head)) => {
-                        if self.shared.is_stopping() {
+                        if self.shared.is_stopping() || self.fatal.is_some() {
                             self.write(writer).await?;
                             return Ok(());
                         }
@@ -241,7 +244,7 @@ impl<'a> Carrier<'a> {
             self.write(writer).await?;
             self.take_receipts(writer.receipts());
             self.tell().await;
-            if !more {
+            if !more || (self.fatal.is_some() && !self.mid_message) {
                 return Ok(());
             }
         }
@@ -314,7 +317,13 @@ impl<'a> Carrier<'a> {
             self.told.push(match outcome {
                 Outcome::Stored(Some(target)) => Arrival::Stored { entry: Entry { source: id, target, flags }, bytes },
                 Outcome::Stored(None) => Arrival::Unnamed { id, flags, bytes },
-                Outcome::Refused(error) => Arrival::Refused { id, size: Some(bytes), error },
+                Outcome::Refused(error) if error.scope() == Scope::Item && error.retry() == Retry::Never => {
+                    Arrival::Refused { id, size: Some(bytes), error }
+                }
+                Outcome::Refused(error) => {
+                    self.fatal.get_or_insert(error);
+                    continue;
+                }
                 Outcome::RolledBack => {
                     self.rolled_back.push(id);
                     continue;
@@ -350,7 +359,7 @@ impl<'a> Carrier<'a> {
         let ended = last.map(|receipts| self.take_receipts(receipts));
         self.tell().await;
         fed.and(ended)?;
-        Ok(self.rolled_back)
+        self.fatal.map_or(Ok(self.rolled_back), |error| Err((Side::Target, error)))
     }
 }
 

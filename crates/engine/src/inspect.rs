@@ -1,5 +1,7 @@
 //! What changed in each folder since it was settled, on both sides.
 
+use std::collections::HashSet;
+
 use limosa_model::ledger::FolderLedger;
 use limosa_model::mailbox::{Basis, Cursor, Detail, Page};
 use limosa_model::{ConnectorError, Folder, IdList, Mailbox, MessageId, PermanentFlags, Target, Watermark};
@@ -11,6 +13,8 @@ use crate::plan::{SourceDelta, TargetDelta};
 pub struct SourceListing {
     /// What became of the folder.
     pub delta: SourceDelta,
+    /// Messages left behind that are not there any more.
+    pub ended: Vec<MessageId>,
     /// All ids that the ledger holds of the source are void.
     pub renumbered: bool,
     /// Messages in the folder, where the listing named them all.
@@ -30,17 +34,21 @@ pub struct TargetListing {
     pub watermark: Option<Watermark>,
 }
 
-/// Lists the source since `since`, and holds it against the ledger. If its ids are void, everything there is new.
+/// Lists the source since `since`, and holds it against the ledger and the messages left behind. If its ids are void,
+/// everything there is new.
 pub async fn inspect_source(
     source: &mut dyn Mailbox,
     folder: &Folder,
     since: Option<&Watermark>,
     ledger: &FolderLedger,
+    left_behind: &HashSet<MessageId>,
 ) -> Result<SourceListing, ConnectorError> {
     let nothing = FolderLedger::new();
     let mut known = ledger;
     let mut seen = ledger.seen();
     let mut delta = SourceDelta::default();
+    let mut ended: HashSet<&MessageId> = HashSet::new();
+    let mut still_there: HashSet<MessageId> = HashSet::new();
     let (mut renumbered, mut full, mut messages, mut watermark) = (false, false, 0, None);
     let mut pages = Pages::new(folder, since, Detail::Flags);
     while let Some(page) = pages.next(source).await? {
@@ -53,7 +61,12 @@ pub async fn inspect_source(
         messages += page.present.len() as u64;
         for item in page.present {
             match known.get(&item.id) {
-                None => delta.new.push(item.id),
+                None => {
+                    if left_behind.contains(&item.id) {
+                        still_there.insert(item.id.clone());
+                    }
+                    delta.new.push(item.id);
+                }
                 Some((_, flags)) => {
                     seen.mark(known, &item.id);
                     if *flags != item.flags {
@@ -63,12 +76,15 @@ pub async fn inspect_source(
             }
         }
         delta.gone.extend(known.known_sources(&page.vanished));
+        ended.extend(left_behind.iter().filter(|id| page.vanished.contains(id)));
         watermark = page.watermark.or(watermark);
     }
     if full {
         delta.gone = known.missing(&seen);
+        ended = left_behind.iter().filter(|id| renumbered || !still_there.contains(*id)).collect();
     }
-    Ok(SourceListing { delta, renumbered, messages: full.then_some(messages), watermark })
+    let ended = ended.into_iter().cloned().collect();
+    Ok(SourceListing { delta, ended, renumbered, messages: full.then_some(messages), watermark })
 }
 
 /// Looks on the target for what the ledger does not explain.

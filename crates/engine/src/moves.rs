@@ -39,7 +39,7 @@ pub async fn find_moves(sessions: &mut Sessions, works: &mut [Work]) -> Result<V
     let removed: u64 = leaving.iter().map(|index| works[*index].steps.remove.len() as u64).sum();
     let worthwhile = |work: &Work| !work.steps.copy.is_empty() && work.steps.copy.len() <= 2 * removed + 1_000;
     let arriving: Vec<usize> = (0..works.len()).filter(|index| worthwhile(&works[*index])).collect();
-    if !leaving.iter().any(|from| arriving.iter().any(|to| from != to)) {
+    if !leaving.iter().any(|from| arriving.iter().any(|to| works[*from].target.path != works[*to].target.path)) {
         return Ok(Vec::new());
     }
     let target: &mut dyn Mailbox = sessions.target.as_mut();
@@ -54,7 +54,7 @@ pub async fn find_moves(sessions: &mut Sessions, works: &mut [Work]) -> Result<V
         let mut came = Outlines::read(sessions.source.as_mut(), &works[to].source, &works[to].steps.copy)
             .await
             .map_err(Stop::source)?;
-        for (from, gone) in left.iter_mut().filter(|(from, _)| *from != to) {
+        for (from, gone) in left.iter_mut().filter(|(from, _)| works[*from].target.path != works[to].target.path) {
             let found = match_by_content(
                 Seekers { mailbox: sessions.source.as_mut(), folder: &works[to].source, outlines: &mut came },
                 Seekers { mailbox: target, folder: &works[*from].target, outlines: gone },
@@ -122,7 +122,10 @@ pub async fn relocate(
                     }
                     entries.push(Entry { source: one.source.clone(), target, flags: one.flags.clone() });
                 }
-                Some(None) => works[to].unnamed.push((one.source.clone(), one.flags.clone())),
+                Some(None) => {
+                    works[to].done.moved += 1;
+                    works[to].unnamed.push((one.source.clone(), one.flags.clone()));
+                }
                 // It was not there any more: copied like any other new message.
                 None => works[to].steps.copy.push(one.source.clone()),
             }

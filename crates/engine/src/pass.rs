@@ -295,7 +295,7 @@ impl Attempt<'_> {
         let done = self.carry_out(sessions, &mut works, moves, &outlook.target).await;
         let ended = match done {
             Ok(()) if self.progress.is_stopping() => Ok(Some(stopped())),
-            Ok(()) => self.conclude(sessions, &mut works, outlook).await.map(|unfinished| unfinished.or(held)),
+            Ok(()) => self.conclude(sessions, &mut works, outlook).await.map(|unfinished| held.or(unfinished)),
             Err(stop) => Err(stop),
         };
         self.summary.finished(&works, &outlook.plan, &outlook.known);
@@ -354,7 +354,14 @@ impl Attempt<'_> {
         }
         for gone in &outlook.plan.gone {
             let target = outlook.target.folders.iter().find(|folder| folder.path == gone.target && folder.selectable);
-            works.push(prepare_gone(ledger, gone, target.cloned(), self.options).await?);
+            let mut work = prepare_gone(ledger, gone, target.cloned(), self.options).await?;
+            // A folder renamed on the source may keep its place on the target: what the new name has taken over stays.
+            for heir in works.iter().filter(|heir| heir.target.path == work.target.path) {
+                work.steps.remove.retain(|id| {
+                    !work.ledger.get(id).is_some_and(|(target, _)| heir.ledger.source_of(&target).is_some())
+                });
+            }
+            works.push(work);
         }
         Ok(works)
     }
@@ -496,7 +503,11 @@ impl Attempt<'_> {
             let gone = outlook.plan.gone.iter().any(|gone| gone.source == work.source.path);
             match gone {
                 true if work.incomplete => {}
-                true => apply::end_folder(sessions, ledger, work, self.options.deletions).await?,
+                true => {
+                    let place_is_used = outlook.plan.pairs.iter().any(|pair| pair.place.path() == &work.target.path);
+                    let delete = self.options.deletions != Deletions::Keep && !place_is_used;
+                    apply::end_folder(sessions, ledger, work, delete).await?;
+                }
                 false => discrepancies.extend(verify(sessions, ledger, work).await?),
             }
         }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use limosa_model::ledger::{LedgerFolder, Settlement};
 use limosa_model::{Exception, Folder, FolderLedger, FolderPath, IdList, Ledger, Mailbox, MessageId, PermanentFlags};
 
-use crate::folders::{FolderPair, Place};
+use crate::folders::FolderPair;
 use crate::inspect::{SourceListing, TargetListing, inspect_source, inspect_target};
 use crate::options::Options;
 use crate::pass::{Sessions, Stop};
@@ -35,10 +35,7 @@ pub async fn prepare(
     known: Known<'_>,
     options: &Options,
 ) -> Result<Work, Stop> {
-    let target_path = match &pair.place {
-        Place::Exists(folder) => folder.path.clone(),
-        Place::Create { path, .. } => path.clone(),
-    };
+    let target_path = pair.place.path().clone();
     let mut entries = ledger.load(&pair.source.path).await?;
     let mut before = known.ledger.cloned().unwrap_or_else(|| unknown(&pair.source, &target_path));
     let mut forget = before.target != target_path;
@@ -49,34 +46,42 @@ pub async fn prepare(
         Some(folder) => sessions.target.permanent_flags(folder).await.map_err(Stop::target)?,
         None => PermanentFlags::default(),
     };
+    let of_folder = known.exceptions.iter().filter(|exception| exception.folder == pair.source.path);
+    let mut left_behind: HashSet<MessageId> = of_folder.map(|exception| exception.id.clone()).collect();
+    let mut ended = Vec::new();
     let (source, found_there) = loop {
         if forget {
             entries = FolderLedger::new();
             (before.source_watermark, before.target_watermark) = (None, None);
             before.target = target_path.clone();
+            ended.extend(left_behind.drain());
             if !options.dry_run {
                 ledger.put_folder(&before).await?;
                 ledger.settle(&pair.source.path, &Settlement { forget: true, ..Settlement::default() }).await?;
             }
         }
-        let (source, listing) = list(sessions, &pair.source, target.as_ref(), &before, &entries, &permanent).await?;
+        let (source, listing) =
+            list(sessions, &pair.source, target.as_ref(), &before, &entries, &permanent, &left_behind).await?;
         if forget || !(source.renumbered || listing.renumbered) {
             break (source, listing);
         }
         // Ids of one side have become void, so the ledger says nothing any more: list both sides whole.
         forget = true;
     };
-    let left_behind: HashSet<MessageId> = match options.retry_exceptions {
-        true => HashSet::new(),
-        false => exceptions_of(known.exceptions, &pair.source.path).collect(),
-    };
-    let mut delta = source.delta;
-    if options.retry_exceptions {
-        let missing: Vec<MessageId> =
-            exceptions_of(known.exceptions, &pair.source.path).filter(|id| !contains(&delta.new, id)).collect();
-        delta.new.extend(missing);
+    for id in source.ended {
+        left_behind.remove(&id);
+        ended.push(id);
     }
-    let steps = plan_folder(&entries, &delta, &found_there.delta, &left_behind, options.deletions);
+    let mut delta = source.delta;
+    let not_again = match options.retry_exceptions {
+        false => &left_behind,
+        true => {
+            let unnamed: Vec<MessageId> = left_behind.iter().filter(|id| !delta.new.contains(id)).cloned().collect();
+            delta.new.extend(unnamed);
+            &HashSet::new()
+        }
+    };
+    let steps = plan_folder(&entries, &delta, &found_there.delta, not_again, options.deletions);
     let mut work = Work {
         target: target.unwrap_or_else(|| absent(&target_path)),
         source: pair.source.clone(),
@@ -89,6 +94,8 @@ pub async fn prepare(
         done: Done::default(),
         unnamed: Vec::new(),
         refused: Vec::new(),
+        left_behind,
+        ended,
         incomplete: false,
     };
     if !work.steps.drop.is_empty() && !options.dry_run {
@@ -110,18 +117,21 @@ async fn list(
     before: &LedgerFolder,
     entries: &FolderLedger,
     permanent: &PermanentFlags,
+    left_behind: &HashSet<MessageId>,
 ) -> Result<(SourceListing, TargetListing), Stop> {
     let of_source = async {
         if let (true, Some(state)) = (entries.is_empty(), source.state.as_ref().filter(|state| state.messages == 0)) {
             let watermark = Some(state.watermark.clone());
+            let ended = left_behind.iter().cloned().collect();
             return Ok(SourceListing {
                 delta: SourceDelta::default(),
+                ended,
                 renumbered: false,
                 messages: Some(0),
                 watermark,
             });
         }
-        inspect_source(sessions.source.as_mut(), source, before.source_watermark.as_ref(), entries)
+        inspect_source(sessions.source.as_mut(), source, before.source_watermark.as_ref(), entries, left_behind)
             .await
             .map_err(Stop::source)
     };
@@ -215,6 +225,8 @@ pub async fn prepare_gone(
         done: Done::default(),
         unnamed: Vec::new(),
         refused: Vec::new(),
+        left_behind: HashSet::new(),
+        ended: Vec::new(),
         incomplete: false,
     })
 }
@@ -240,17 +252,6 @@ fn absent(path: &FolderPath) -> Folder {
         subscribed: false,
         object_id: None,
         state: None,
-    }
-}
-
-fn exceptions_of<'a>(exceptions: &'a [Exception], folder: &'a FolderPath) -> impl Iterator<Item = MessageId> + 'a {
-    exceptions.iter().filter(move |exception| exception.folder == *folder).map(|exception| exception.id.clone())
-}
-
-fn contains(list: &IdList, id: &MessageId) -> bool {
-    match id {
-        MessageId::Uid(uid) => list.uid_ranges().iter().any(|(first, last)| (first..=last).contains(&uid)),
-        MessageId::Key(key) => list.keys().contains(key),
     }
 }
 

@@ -98,16 +98,12 @@ struct Outline {
     id: MessageId,
     flags: Flags,
     internal_date: Option<InternalDate>,
-    key: Key,
+    /// Of the header block.
+    header: [u8; 16],
+    size: u64,
     /// Equal for messages that a server may have changed on the way in: from fields that servers leave alone.
     loose: Option<[u8; 16]>,
     trusted: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    size: u64,
-    header: [u8; 16],
 }
 
 impl Outline {
@@ -123,7 +119,8 @@ impl Outline {
             short(&hasher)
         });
         Self {
-            key: Key { size: item.size, header: short(blake3::Hasher::new().update(&item.header)) },
+            header: short(blake3::Hasher::new().update(&item.header)),
+            size: item.size,
             loose,
             trusted: has_message_id && !item.flags.system.contains(SystemFlags::DRAFT),
             id: item.id,
@@ -164,12 +161,12 @@ pub fn header_field<'a>(header: &'a [u8], name: &str) -> Option<std::borrow::Cow
 
 /// Matches what the headers prove; answers the rest, where bodies must be read, as far as it has a possible like.
 fn by_header(ours: &[Outline], theirs: &[Outline]) -> (Vec<Found>, Sides<Vec<Outline>>) {
-    let mut groups: HashMap<Key, Sides<Vec<&Outline>>> = HashMap::new();
+    let mut groups: HashMap<[u8; 16], Sides<Vec<&Outline>>> = HashMap::new();
     for outline in ours {
-        groups.entry(outline.key).or_default().source.push(outline);
+        groups.entry(outline.header).or_default().source.push(outline);
     }
     for outline in theirs {
-        groups.entry(outline.key).or_default().target.push(outline);
+        groups.entry(outline.header).or_default().target.push(outline);
     }
     let mut found = Vec::new();
     let mut rest = Sides::<Vec<Outline>>::default();
@@ -177,6 +174,7 @@ fn by_header(ours: &[Outline], theirs: &[Outline]) -> (Vec<Found>, Sides<Vec<Out
         if let ([ours], [theirs]) = (group.source.as_slice(), group.target.as_slice())
             && ours.trusted
             && theirs.trusted
+            && ours.size == theirs.size
         {
             found.push(Found::of(ours, theirs));
             continue;
@@ -185,14 +183,14 @@ fn by_header(ours: &[Outline], theirs: &[Outline]) -> (Vec<Found>, Sides<Vec<Out
         rest.target.extend(group.target.into_iter().cloned());
     }
     found.sort_by(|a, b| a.entry.source.cmp(&b.entry.source));
-    let likes = |outlines: &[Outline]| -> (HashSet<Key>, HashSet<[u8; 16]>) {
+    let likes = |outlines: &[Outline]| -> (HashSet<[u8; 16]>, HashSet<[u8; 16]>) {
         (
-            outlines.iter().map(|outline| outline.key).collect(),
+            outlines.iter().map(|outline| outline.header).collect(),
             outlines.iter().filter_map(|outline| outline.loose).collect(),
         )
     };
-    let has_like = |outline: &Outline, (keys, loose): &(HashSet<Key>, HashSet<[u8; 16]>)| {
-        keys.contains(&outline.key) || outline.loose.is_some_and(|own| loose.contains(&own))
+    let has_like = |outline: &Outline, (keys, loose): &(HashSet<[u8; 16]>, HashSet<[u8; 16]>)| {
+        keys.contains(&outline.header) || outline.loose.is_some_and(|own| loose.contains(&own))
     };
     let (sources, targets) = (likes(&rest.source), likes(&rest.target));
     rest.source.retain(|outline| has_like(outline, &targets));

@@ -1,6 +1,6 @@
 //! What a pass knows of one folder while it works on it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use limosa_model::ledger::{DroppedFlag, Entry, Settlement};
 use limosa_model::message::HeaderItem;
@@ -34,6 +34,10 @@ pub struct Work {
     pub unnamed: Vec<(MessageId, Flags)>,
     /// Not taken by the target, or not given by the source.
     pub refused: Vec<Refused>,
+    /// Messages left behind by earlier passes that are still there.
+    pub left_behind: HashSet<MessageId>,
+    /// Messages left behind by earlier passes that need to be remembered no more.
+    pub ended: Vec<MessageId>,
     /// Something was not done that should have been: the folder is looked at again next time.
     pub incomplete: bool,
 }
@@ -73,11 +77,6 @@ impl Done {
         self.flags_set += other.flags_set;
         self.removed += other.removed;
         self.moved += other.moved;
-    }
-
-    /// Whether anything was done.
-    pub fn anything(&self) -> bool {
-        *self != Self::default()
     }
 }
 

@@ -190,7 +190,7 @@ const TABLE: &[Entry] = &[
             (Quirk::BodiesRendered, "Exchange stands behind it"),
             (
                 Quirk::AppendUidUnreliable,
-                "up to 6.2 validity and UID stand the wrong way round in APPENDUID",
+                "older versions put UID and validity the wrong way round in APPENDUID",
             ),
         ],
         broken: &[],

@@ -165,6 +165,14 @@ impl IdList {
         &self.keys
     }
 
+    /// Whether the id is in the list. Takes time in proportion to the number of ranges and keys.
+    pub fn contains(&self, id: &MessageId) -> bool {
+        match id {
+            MessageId::Uid(uid) => self.ranges.iter().any(|(first, last)| (first..=last).contains(&uid)),
+            MessageId::Key(key) => self.keys.contains(key),
+        }
+    }
+
     /// Every id. Beware of ranges that a server made up (`VANISHED 1:4294967295`): ask [`IdList::len`] first.
     pub fn iter(&self) -> impl Iterator<Item = MessageId> + '_ {
         let uids = self.ranges.iter().flat_map(|&(first, last)| (first..=last).map(MessageId::Uid));

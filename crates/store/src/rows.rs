@@ -117,11 +117,8 @@ mod tests {
     use super::*;
 
     fn settlement(sources: &[MessageId]) -> Settlement {
-        let entry = |source: &MessageId| Entry {
-            source: source.clone(),
-            target: MessageId::Uid(1),
-            flags: Flags::default(),
-        };
+        let entry =
+            |source: &MessageId| Entry { source: source.clone(), target: MessageId::Uid(1), flags: Flags::default() };
         Settlement { entries: sources.iter().map(entry).collect(), ..Settlement::default() }
     }
 

@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use limosa_model::flags::Flags;
 use limosa_model::folder::FolderPath;
-use limosa_model::ledger::{DroppedFlag, Entry, Exception, FolderLedger, Ledger, LedgerError, LedgerFolder, Settlement};
 use limosa_model::ledger::codec;
+use limosa_model::ledger::{
+    DroppedFlag, Entry, Exception, FolderLedger, Ledger, LedgerError, LedgerFolder, Settlement,
+};
 use limosa_model::message::MessageId;
 use limosa_model::pair::PairKey;
 
@@ -273,3 +275,7 @@ impl Ledger for MemoryLedger {
         Ok(disk.folders.values().map(|kept| codec::encode_base(&kept.entries()).len() as u64).sum())
     }
 }
+
+#[cfg(test)]
+#[path = "memory_ledger_tests.rs"]
+mod tests;

@@ -90,7 +90,9 @@ impl Names {
             option(
                 self.token_command,
                 "CMD",
-                "Command that prints a fresh OAuth token; run by `sh -c`, and again when the token has expired".into(),
+                "Command that prints a fresh OAuth token; run by `sh -c` with the owner's name in LIMOSA_USER, and again when \
+                 the token has expired"
+                    .into(),
             ),
             option(self.ca_file, "FILE", "Trust the certificates in this PEM file, instead of the system's".into())
                 .value_parser(value_parser!(PathBuf))
@@ -107,8 +109,7 @@ impl Names {
                 "Sign in as this user, with this user's password, on behalf of the mailbox's owner".into(),
             ),
             option(self.login_form, "FORM", "How to sign in on behalf of the owner [default: authzid]".into())
-                .value_parser(EnumValueParser::<LoginForm>::new())
-                .requires(self.login_as),
+                .value_parser(EnumValueParser::<LoginForm>::new()),
             option(self.connections, "N", "Connections to the mailbox at once".into())
                 .value_parser(value_parser!(u16).range(1..=64)),
             option(self.compress, "", "Compress what goes over the wire, where the server can (COMPRESS=DEFLATE)".into())

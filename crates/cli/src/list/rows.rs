@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
-use limosa_connectors::imap::settings::LoginAs;
 
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Usage};
@@ -165,17 +164,9 @@ fn side(
         return Err(Usage::new(format!("the row names more than one secret for its {side}")));
     }
     if let Some(admin) = cell(Column::LoginAs) {
-        options.login_as = Some(same_form(options.login_as.as_ref(), admin));
+        options.admin = Some(admin.into());
     }
     Ok(SideSettings { side, endpoint, options })
-}
-
-/// The row's administrator, who signs in the way that was typed for all.
-fn same_form(for_all: Option<&LoginAs>, admin: &str) -> LoginAs {
-    match for_all {
-        Some(LoginAs::Master { separator, .. }) => LoginAs::Master { admin: admin.into(), separator: *separator },
-        Some(LoginAs::AuthorizationId { .. }) | None => LoginAs::AuthorizationId { admin: admin.into() },
-    }
 }
 
 #[cfg(test)]

@@ -177,6 +177,9 @@ fn one_side(side: Side, url: &str, options: SideOptions, allow_cleartext: bool) 
     if let (Endpoint::Maildir(_), Some(option)) = (&endpoint, options.given.first()) {
         return Err(Usage::new(format!("--{option} makes no sense for a maildir")));
     }
+    if options.admin.is_none() && options.given.iter().any(|option| option.ends_with("-login-form")) {
+        return Err(Usage::new(format!("--{side}-login-form needs --{side}-login-as")));
+    }
     Ok(SideSettings { side, endpoint, options })
 }
 

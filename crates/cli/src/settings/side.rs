@@ -70,7 +70,9 @@ impl fmt::Debug for Credential {
 pub struct SideOptions {
     pub credential: Credential,
     pub trust: Trust,
-    pub login_as: Option<LoginAs>,
+    /// Who signs in for the owner.
+    pub admin: Option<String>,
+    pub login_form: LoginForm,
     /// Connections at once; `None` for the connector's own number.
     pub connections: Option<usize>,
     pub compress: bool,
@@ -98,6 +100,7 @@ impl SideOptions {
             (args.ca_file.is_some(), "ca-file"),
             (args.fingerprint.is_some(), "fingerprint"),
             (args.login_as.is_some(), "login-as"),
+            (args.login_form.is_some(), "login-form"),
             (args.connections.is_some(), "connections"),
             (args.compress, "compress"),
         ];
@@ -115,19 +118,21 @@ impl SideOptions {
         Ok(Self {
             credential,
             trust,
-            login_as: args.login_as.map(|admin| login_as(admin, args.login_form)),
+            admin: args.login_as,
+            login_form: args.login_form.unwrap_or(LoginForm::Authzid),
             connections: args.connections.map(usize::from),
             compress: args.compress,
             given: given.collect(),
         })
     }
-}
 
-/// An administrator who signs in for the owner.
-pub fn login_as(admin: String, form: Option<LoginForm>) -> LoginAs {
-    match form.unwrap_or(LoginForm::Authzid) {
-        LoginForm::Authzid => LoginAs::AuthorizationId { admin },
-        LoginForm::Master => LoginAs::Master { admin, separator: '*' },
+    /// How an administrator signs in for the owner, if one does.
+    pub fn login_as(&self) -> Option<LoginAs> {
+        let admin = self.admin.clone()?;
+        Some(match self.login_form {
+            LoginForm::Authzid => LoginAs::AuthorizationId { admin },
+            LoginForm::Master => LoginAs::Master { admin, separator: '*' },
+        })
     }
 }
 

@@ -140,9 +140,9 @@ impl Stream {
         }
     }
 
-    /// Wraps the stream in DEFLATE.
-    pub(crate) fn compressed(self) -> Self {
-        Self::Deflate(Box::new(Deflate::new(self)))
+    /// Wraps the stream in DEFLATE; `ahead` are compressed bytes that were read already.
+    pub(crate) fn compressed(self, ahead: Vec<u8>) -> Self {
+        Self::Deflate(Box::new(Deflate::new(self, ahead)))
     }
 
     /// Makes closing the stream drop what it has not sent, and tell the server so at once.

@@ -47,6 +47,7 @@ pub(crate) struct Connection {
     pub(crate) enabled: Vec<Bytes>,
     pub(crate) namespaces: Option<Namespaces>,
     pub(crate) signed_in: bool,
+    capabilities_known: bool,
     stream: Stream,
     decoder: Decoder,
     queue: super::send_queue::SendQueue,
@@ -125,6 +126,7 @@ impl Connection {
             enabled: Vec::new(),
             namespaces: None,
             signed_in: false,
+            capabilities_known: false,
             stream,
             decoder: Decoder::new(Limits::default()),
             queue: Default::default(),
@@ -190,12 +192,6 @@ impl Connection {
         self.queue.push(tag, bytes);
     }
 
-    /// Queues a line of a SASL exchange, which belongs to no literal.
-    pub(crate) fn push_line(&mut self, tag: Tag, line: &[u8]) {
-        self.queue.push_slice(tag, line);
-        self.queue.push_slice(tag, b"\r\n");
-    }
-
     /// Bytes queued and not yet taken by the socket.
     pub(crate) fn queued(&self) -> usize {
         self.queue.len()
@@ -229,7 +225,7 @@ impl Connection {
                     };
                     self.queue.answered(tag);
                     if let Some(Code::Capability(capabilities)) = &code {
-                        self.capabilities = capabilities.clone();
+                        self.set_capabilities(capabilities.clone());
                     }
                     if ended.state == Owner::Nobody {
                         continue;
@@ -248,16 +244,20 @@ impl Connection {
     /// Keeps what belongs to the connection as a whole; what is left is for the operation.
     fn keep(&mut self, data: Untagged) -> Result<Option<Untagged>> {
         match data {
-            Untagged::Capability(capabilities) => self.capabilities = capabilities,
+            Untagged::Capability(capabilities) => self.set_capabilities(capabilities),
             Untagged::Enabled(names) => self.enabled.extend(names.iter().map(|name| Bytes::copy_from_slice(name))),
             Untagged::Namespace(namespaces) => self.namespaces = Some(namespaces),
             Untagged::Id(fields) => self.id = fields,
             Untagged::Condition { kind: Condition::Bye, text, .. } => {
                 self.dead = true;
-                return Err(self.place.farewell(&text));
+                return Err(if self.greeting.is_empty() {
+                    self.place.turned_away(&text)
+                } else {
+                    self.place.farewell(&text)
+                });
             }
             Untagged::Condition { code: Some(Code::Capability(capabilities)), kind, text } => {
-                self.capabilities = capabilities.clone();
+                self.set_capabilities(capabilities.clone());
                 let code = Some(Code::Capability(capabilities));
                 return Ok(Some(Untagged::Condition { kind, code, text }));
             }
@@ -427,6 +427,34 @@ impl Connection {
 
     pub(crate) fn set_stream(&mut self, stream: Stream) {
         self.stream = stream;
+    }
+
+    /// From here on all bytes are compressed, in both directions.
+    pub(crate) fn compress(&mut self) {
+        // What came behind the server's OK is compressed already.
+        let ahead = self.decoder.buffer().split().to_vec();
+        self.stream = self.take_stream().compressed(ahead);
+    }
+
+    /// Forgets what the server can do: from here on it may be something else.
+    pub(crate) fn forget_capabilities(&mut self) {
+        self.capabilities_known = false;
+    }
+
+    /// Asks what the server can do, unless it has said so since [`forget_capabilities`](Self::forget_capabilities).
+    pub(crate) async fn learn_capabilities(&mut self) -> Result<()> {
+        if !self.capabilities_known {
+            let done = self.run(&Command::Capability, drop).await?;
+            if !done.is_ok() {
+                return Err(self.place.refused("say what it can do for", None, &done.refusal()));
+            }
+        }
+        Ok(())
+    }
+
+    fn set_capabilities(&mut self, capabilities: Capabilities) {
+        self.capabilities = capabilities;
+        self.capabilities_known = true;
     }
 
     /// Ends the connection so that nothing that is under way can be completed by what the socket still holds.

@@ -26,13 +26,14 @@ pub(crate) struct Deflate<S> {
 }
 
 impl<S> Deflate<S> {
-    pub(crate) fn new(inner: S) -> Self {
+    /// `ahead`: compressed bytes that were read from `inner` already.
+    pub(crate) fn new(inner: S, ahead: Vec<u8>) -> Self {
         Self {
             inner,
             inflate: Decompress::new(false),
             // The fastest level: most mail is base64 already, and the line is to be kept busy.
             deflate: Compress::new(Compression::fast(), false),
-            incoming: Vec::new(),
+            incoming: ahead,
             taken: 0,
             outgoing: Vec::with_capacity(BUFFER),
             sent: 0,
@@ -135,7 +136,7 @@ mod tests {
     #[tokio::test]
     async fn what_goes_in_comes_out_in_both_directions() {
         let (near, far) = tokio::io::duplex(1000);
-        let (mut near, mut far) = (Deflate::new(near), Deflate::new(far));
+        let (mut near, mut far) = (Deflate::new(near, Vec::new()), Deflate::new(far, Vec::new()));
         // Bytes that do not compress, so that buffers run full.
         let mut state = 1_u32;
         let bytes: Vec<u8> = std::iter::repeat_with(|| {
@@ -166,6 +167,6 @@ mod tests {
     async fn the_end_of_the_line_is_the_end_of_the_stream() {
         let (near, far) = tokio::io::duplex(1000);
         drop(far);
-        assert_eq!(Deflate::new(near).read(&mut [0; 10]).await.unwrap(), 0);
+        assert_eq!(Deflate::new(near, Vec::new()).read(&mut [0; 10]).await.unwrap(), 0);
     }
 }

@@ -47,6 +47,17 @@ impl Place {
         self.lost(format_args!("the server ended it, saying \"{text}\""))
     }
 
+    /// The server said BYE instead of a greeting.
+    pub(crate) fn turned_away(&self, words: &[u8]) -> ConnectorError {
+        let text = words_for_people(words);
+        if speaks_of_throttling(&text) {
+            return self.throttled(&text);
+        }
+        let text = format!("{} turned us away, saying \"{text}\"", self.server());
+        ConnectorError::new(Scope::Endpoint, Retry::Now, ErrorKind::ServerFault, text)
+            .hint("the server may be shutting down, or may not want this machine")
+    }
+
     pub(crate) fn throttled(&self, words: &str) -> ConnectorError {
         let pause = Retry::After(std::time::Duration::from_secs(60));
         let text = format!("{} holds us back, saying \"{words}\"", self.server());

@@ -8,8 +8,9 @@ use limosa_model::{Connector, ConnectorError, Flags, Folder, FolderPath, Mailbox
 use tokio::time::Instant;
 
 use crate::folders::{FolderPair, FolderPlan, FolderRules, Place, match_folders};
-use crate::pass::{PassError, Side};
+use crate::pass::PassError;
 use crate::progress::{Phase, Progress};
+use crate::recover::Side;
 use crate::report::{FolderNote, Volume};
 
 mod largest;
@@ -17,9 +18,7 @@ mod report;
 mod sample;
 
 use largest::Largest;
-pub use report::{
-    CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, QuotaCheck, TooBig, UnkeptFlag,
-};
+pub use report::{CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, QuotaCheck, TooBig, UnkeptFlag};
 use sample::Sample;
 
 /// How many of the largest messages are named.
@@ -68,7 +67,8 @@ pub async fn check(
         target.close().await;
     }
     progress.enter(Phase::Done);
-    let sides = (side(source, &survey), target.zip(target_survey.as_ref()).map(|(target, survey)| side(target, survey)));
+    let sides =
+        (side(source, &survey), target.zip(target_survey.as_ref()).map(|(target, survey)| side(target, survey)));
     Ok(look.report(sides, sample, started.elapsed()))
 }
 
@@ -191,7 +191,8 @@ impl Look {
                     let size = item.size.unwrap_or(0);
                     found.messages += 1;
                     found.bytes += size;
-                    let message = || CheckedMessage { folder: pair.source.path.clone(), id: item.id.clone(), bytes: size };
+                    let message =
+                        || CheckedMessage { folder: pair.source.path.clone(), id: item.id.clone(), bytes: size };
                     self.largest.offer(size, message);
                     if self.limits.message_bytes.is_some_and(|limit| size > limit) {
                         self.too_big.add(size, TOO_BIG, message);

@@ -158,8 +158,12 @@ impl Estimate {
             bytes_per_second,
             sample,
             assumptions: vec![
-                format!("the source goes on giving mail as it gave {} messages just now, on one connection", sample.messages),
-                "the target takes mail as fast as the source gives it; many servers write more slowly than they read".into(),
+                format!(
+                    "the source goes on giving mail as it gave {} messages just now, on one connection",
+                    sample.messages
+                ),
+                "the target takes mail as fast as the source gives it; many servers write more slowly than they read"
+                    .into(),
                 "nothing stands on the target yet, and neither side holds us back".into(),
                 "more connections than one are not counted on".into(),
             ],

@@ -81,7 +81,7 @@ mod tests {
     fn globs() {
         #[track_caller]
         fn check(glob: &str, path: &str, expect: bool) {
-            let pattern = Pattern::new(&Glob::new(glob).unwrap());
+            let pattern = Pattern::new(&Glob::new(glob).expect("a glob"));
             assert_eq!(pattern.matches(&FolderPath::from(path)), expect, "{glob} on {path}");
         }
         check("Work", "Work", true);

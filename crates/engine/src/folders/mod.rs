@@ -15,7 +15,6 @@ use limosa_model::mailbox::Limits;
 use unicode_normalization::UnicodeNormalization;
 
 use self::left_out::LeftOut;
-use self::names::mended;
 use self::placing::{Placing, Wish, without_messages_folder};
 use self::roles::{Claims, role_pair};
 use crate::report::FolderNote;
@@ -58,6 +57,16 @@ pub enum Place {
         /// Its role, if no other folder of the target has it.
         role: Option<Role>,
     },
+}
+
+impl Place {
+    /// Where it is, or will be.
+    pub fn path(&self) -> &FolderPath {
+        match self {
+            Self::Exists(folder) => &folder.path,
+            Self::Create { path, .. } => path,
+        }
+    }
 }
 
 /// A source folder and its place on the target.
@@ -209,7 +218,7 @@ impl<'a> Matching<'a> {
             let Some(known) = self.known.get(&folder.path) else { continue };
             let place = &known.target;
             let moved = self.mapped(&folder.path).is_some_and(|to| {
-                !self.placing.same(&to, place) && !self.placing.same(&mended(&to, self.limits), place)
+                !self.placing.same(&to, place) && !self.placing.same(&self.placing.mended(&to), place)
             });
             if !moved && self.placing.take(place, &folder.path) {
                 let apart = self.limits.folders_or_messages.then(|| without_messages_folder(&folder.path, place));
@@ -267,7 +276,7 @@ impl<'a> Matching<'a> {
     /// Finds a place for a folder that is wanted there.
     fn place(&mut self, folder: &'a Folder, wanted: &FolderPath, by_map: bool) {
         let has_children = self.has_children(&folder.path);
-        let down = if self.placing.on_target(wanted).is_some() { wanted.clone() } else { mended(wanted, self.limits) };
+        let down = self.placing.mended(wanted);
         let empty = folder.state.as_ref().is_some_and(|state| state.messages == 0);
         let taken = self.limits.folders_or_messages && has_children && self.placing.is_taken(&down);
         if empty && (taken || self.placing.parent_only(&down, has_children)) {
@@ -352,14 +361,15 @@ impl<'a> Matching<'a> {
         let mut pairs: Vec<FolderPair> = Vec::with_capacity(self.places.len());
         for (path, place) in &self.places {
             let Some(folder) = self.coming.get(path) else { continue };
-            let place = match self.placing.on_target(place) {
+            let there = self.placing.on_target(place);
+            // A parent that cannot hold messages can be subscribed all the same, and be made a folder that can.
+            let is_subscribed = there.is_some_and(|there| there.subscribed);
+            let place = match there {
                 Some(there) if there.selectable => Place::Exists(there.clone()),
-                // A parent that cannot hold messages can be made a folder that can, by the name it has.
-                there => {
+                _ => {
                     Place::Create { path: there.map_or(place, |there| &there.path).clone(), role: self.new_role(path) }
                 }
             };
-            let is_subscribed = matches!(&place, Place::Exists(there) if there.subscribed);
             let subscribe = (subscriptions && folder.subscribed != is_subscribed).then_some(folder.subscribed);
             pairs.push(FolderPair { source: (*folder).clone(), place, subscribe });
         }

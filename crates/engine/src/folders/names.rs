@@ -33,13 +33,8 @@ impl Key {
     }
 }
 
-/// The path with every name as the target can take it.
-pub(super) fn mended(path: &FolderPath, limits: &Limits) -> FolderPath {
-    FolderPath::new(path.names().iter().map(|name| mended_name(name, limits)))
-}
-
 /// The nearest name that the target can take.
-fn mended_name(name: &str, limits: &Limits) -> String {
+pub(super) fn mended_name(name: &str, limits: &Limits) -> String {
     let allowed: String = name.chars().filter_map(|c| in_place_of(c, limits)).collect();
     shortened(&allowed, LONGEST_NAME).to_owned()
 }
@@ -47,7 +42,7 @@ fn mended_name(name: &str, limits: &Limits) -> String {
 /// The same folder name with a number, as the target can take it: `Name (2)`.
 pub(super) fn numbered(path: &FolderPath, number: usize, limits: &Limits) -> FolderPath {
     let end = mended_name(&format!(" ({number})"), limits);
-    let name = format!("{}{end}", shortened(path.last(), LONGEST_NAME - end.len()));
+    let name = format!("{}{end}", shortened(&mended_name(path.last(), limits), LONGEST_NAME - end.len()));
     path.parent().map_or_else(|| FolderPath::new([&name]), |parent| parent.child(&name))
 }
 
@@ -88,7 +83,7 @@ mod tests {
     #[test]
     fn a_numbered_name_fits() {
         let path = FolderPath::new(["a".to_owned(), "😀".repeat(70)]);
-        let second = numbered(&mended(&path, &limits("")), 2, &limits(""));
+        let second = numbered(&path, 2, &limits(""));
         assert_eq!(second.last(), format!("{} (2)", "😀".repeat(62)));
         assert_eq!(numbered(&FolderPath::from("a/b"), 12, &limits("( ")), FolderPath::from("a/b__12)"));
     }

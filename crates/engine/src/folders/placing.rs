@@ -6,7 +6,7 @@ use std::ops::Bound;
 use limosa_model::folder::{Folder, FolderPath};
 use limosa_model::mailbox::Limits;
 
-use super::names::{Key, mended, numbered};
+use super::names::{Key, mended_name, numbered};
 
 /// Where the messages of a folder go that cannot hold both messages and folders.
 pub(super) const MESSAGES: &str = "Messages";
@@ -90,11 +90,20 @@ impl<'a> Placing<'a> {
         self.on_target(path).filter(|folder| folder.selectable)
     }
 
+    /// The path with every name as the target can take it. What stands there already is called as it is.
+    pub(super) fn mended(&self, path: &FolderPath) -> FolderPath {
+        let names = path.names();
+        let is_there = |depth: &usize| self.on_target(&FolderPath::new(&names[..*depth])).is_some();
+        let there = (1..=names.len()).rev().find(is_there).unwrap_or(0);
+        let rest = names[there..].iter().map(|name| mended_name(name, self.limits));
+        FolderPath::new(names[..there].iter().cloned().chain(rest))
+    }
+
     /// How sure a path is to be got as it is wished; small is sure.
     pub(super) fn distance(&self, path: &FolderPath) -> u8 {
         match self.on_target(path) {
             Some(folder) if folder.path == *path => 0,
-            _ if !self.flat(path) && mended(path, self.limits) == *path => 1,
+            _ if !self.flat(path) && self.mended(path) == *path => 1,
             _ => 2,
         }
     }
@@ -156,10 +165,7 @@ impl<'a> Placing<'a> {
             ways.push((wish.path.clone(), None));
         }
         for (path, reason) in &mut ways {
-            if self.on_target(path).is_some() {
-                continue;
-            }
-            let fits = mended(path, self.limits);
+            let fits = self.mended(path);
             if fits != *path {
                 let forbidden: Vec<char> = self.limits.forbidden_in_names.clone();
                 let character = path.names().iter().flat_map(|name| name.chars()).find(|c| forbidden.contains(c));
@@ -185,10 +191,10 @@ impl<'a> Placing<'a> {
             let names: Vec<&str> = names[..depth].iter().map(String::as_str).collect();
             let rest = path.names()[depth + 2..].iter().map(String::as_str);
             let parted = FolderPath::new(names.into_iter().chain([joined.as_str()]).chain(rest));
-            *path = mended(&parted, self.limits);
+            *path = self.mended(&parted);
             reason.get_or_insert_with(|| "the target can have no folders below one that holds messages".to_owned());
         }
-        if self.parent_only(path, wish.has_children) {
+        if !self.is_taken(path) && self.parent_only(path, wish.has_children) {
             *path = path.child(MESSAGES);
             reason.get_or_insert_with(|| "the target can have no messages in a folder with others below it".to_owned());
         }

@@ -93,7 +93,8 @@ fn limits() -> impl Strategy<Value = Limits> {
 fn rules() -> impl Strategy<Value = FolderRules> {
     let globs = || vec(select(vec!["a", "INBOX", "*", "**/a", "Sent*", "a/**"]), 0..2);
     (vec((path(), path()), 0..3), globs(), globs(), any::<bool>()).prop_map(|(map, only, exclude, include_views)| {
-        let ready = |globs: Vec<&str>| globs.into_iter().map(|glob| globset::Glob::new(glob).unwrap()).collect();
+        let ready =
+            |globs: Vec<&str>| globs.into_iter().map(|glob| globset::Glob::new(glob).expect("a glob")).collect();
         FolderRules { map, only: ready(only), exclude: ready(exclude), include_views }
     })
 }
@@ -105,13 +106,20 @@ fn place(pair: &FolderPair) -> &FolderPath {
     }
 }
 
+/// Where a target lists that folder; what holds messages counts, should it list the path twice.
+fn index_of(target: &[Folder], path: &FolderPath) -> Option<usize> {
+    let at =
+        |selectable: bool| target.iter().position(|folder| folder.path == *path && folder.selectable == selectable);
+    at(true).or_else(|| at(false))
+}
+
 /// The target after the plan was carried out.
 fn carried_out(plan: &FolderPlan, target: &[Folder], limits: &Limits) -> Vec<Folder> {
     let mut target = target.to_vec();
     for pair in &plan.pairs {
         let there = place(pair);
         let key = Key::new(there, limits);
-        let index = target.iter().position(|folder| folder.path == *there).unwrap_or_else(|| {
+        let index = index_of(&target, there).unwrap_or_else(|| {
             assert!(target.iter().all(|folder| !folder.selectable || Key::new(&folder.path, limits) != key));
             target.push(Folder { path: there.clone(), subscribed: false, role: None, ..pair.source.clone() });
             target.len() - 1
@@ -126,7 +134,7 @@ fn carried_out(plan: &FolderPlan, target: &[Folder], limits: &Limits) -> Vec<Fol
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_folder_has_its_own_place_and_keeps_it(

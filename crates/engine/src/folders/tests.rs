@@ -6,7 +6,7 @@ use super::*;
 /// One folder from a few words: `path`, then `\Role`, `noselect`, `subscribed` or a number of messages, apart by `|`.
 fn folder(text: &str) -> Folder {
     let mut words = text.split('|');
-    let path = FolderPath::from(words.next().unwrap());
+    let path = FolderPath::from(words.next().unwrap_or_default());
     let mut folder = Folder {
         name: path.to_string(),
         path,
@@ -20,9 +20,9 @@ fn folder(text: &str) -> Folder {
         match word {
             "noselect" => folder.selectable = false,
             "subscribed" => folder.subscribed = true,
-            role if role.starts_with('\\') => folder.role = Some(Role::from_attribute(role).unwrap()),
+            role if role.starts_with('\\') => folder.role = Some(Role::from_attribute(role).expect("a role")),
             messages => {
-                let messages = messages.parse().unwrap();
+                let messages = messages.parse().expect("a number of messages");
                 let watermark = Watermark::new("1");
                 folder.state = Some(FolderState { watermark, proves_unchanged: true, messages, bytes: None });
             }
@@ -60,7 +60,7 @@ struct Case<'a> {
 
 impl Case<'_> {
     fn plan(&self) -> FolderPlan {
-        let globs = |texts: &[&str]| texts.iter().map(|text| globset::Glob::new(text).unwrap()).collect();
+        let globs = |texts: &[&str]| texts.iter().map(|text| globset::Glob::new(text).expect("a glob")).collect();
         let rules = FolderRules {
             map: self.map.iter().map(|(from, to)| ((*from).into(), (*to).into())).collect(),
             only: globs(self.only),

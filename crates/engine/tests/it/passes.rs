@@ -132,7 +132,7 @@ async fn renumbered_folders_are_matched_by_content_on_either_side() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_adds_a_header_does_not_make_everything_new() {
-    let target = MemoryTraits { added_header: Some("X-Added: yes\r\n"), ..MemoryTraits::default() };
+    let target = MemoryTraits { added_header: Some("X-Added: yes"), ..MemoryTraits::default() };
     let mut world = World::new(MemoryTraits::default(), target);
     for n in 0..5 {
         put(&world.source, "INBOX", &format!("in-{n}"), &[]);
@@ -297,4 +297,37 @@ async fn a_full_quota_ends_the_pass_unfinished_and_it_goes_on_when_there_is_room
     world.target.change_traits(|traits| traits.quota = None);
     assert_eq!(world.pass().await.outcome, Outcome::Complete);
     assert_eq!(contents(&world.target), contents(&world.source));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exception_ends_with_its_message() {
+    for changes in [Changes::Delta, Changes::Full] {
+        let target = MemoryTraits { message_bytes: Some(1_000), ..MemoryTraits::default() };
+        let mut world = World::new(MemoryTraits { changes, ..MemoryTraits::default() }, target);
+        let large = put_bytes(&world.source, "INBOX", &"x".repeat(5_000), &[]);
+        assert_eq!(world.pass().await.outcome, Outcome::Exceptions);
+        world.source.expunge("INBOX", &large);
+        let report = world.pass().await;
+        assert_eq!((report.outcome, report.exceptions.len()), (Outcome::Complete, 0), "{report:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_renamed_on_the_source_that_keeps_its_place_on_the_target_loses_nothing() {
+    for (source, target) in kinds() {
+        let mut world = World::new(source, target);
+        for n in 0..5 {
+            put(&world.source, "Sent Items", &n.to_string(), &["\\Seen"]);
+        }
+        world.target.add_folder("Sent");
+        world.pass().await;
+        assert_eq!(world.target.contents("Sent").len(), 5);
+        world.source.rename_folder("Sent Items", "Gesendet");
+        put(&world.source, "Gesendet", "new", &[]);
+        let report = world.pass().await;
+        assert_eq!((report.outcome, report.copied.messages, report.removed), (Outcome::Complete, 1, 0), "{report:#?}");
+        assert_eq!(world.target.contents("Sent").len(), 6);
+        let second = world.pass().await;
+        assert_eq!((second.outcome, second.copied.messages, second.found), (Outcome::Complete, 0, 0), "{second:#?}");
+    }
 }

@@ -221,7 +221,7 @@ fn status_folder(cursor: &mut Cursor<'_>) -> Option<Bytes> {
         return folder_name(cursor, false);
     }
     let start = cursor.position();
-    let length = memchr::memmem::rfind(cursor.rest(), b" (")?;
+    let length = memchr::memmem::find(cursor.rest(), b" (")?;
     let name = cursor.slice(start, start + length);
     cursor.seek(start + length);
     (!name.is_empty()).then_some(name)

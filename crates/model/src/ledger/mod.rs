@@ -156,7 +156,7 @@ pub trait Ledger: Send + Sync {
     /// [`LedgerError::Store`] when `from` is not known, or `to` is.
     async fn rename_folder(&self, from: &FolderPath, to: &FolderPath) -> Result<(), LedgerError>;
 
-    /// Ends a folder and all that is known of it.
+    /// Ends a folder and all that is known of it. No error if it is not known.
     async fn remove_folder(&self, source: &FolderPath) -> Result<(), LedgerError>;
 
     /// Writes a settlement, durably, in one transaction. `[settle.atomic]` `[settle.durable]` `[settle.fenced]`
@@ -166,7 +166,8 @@ pub trait Ledger: Send + Sync {
     /// known (`[settle.known-folder]`) or the store failed. Nothing was written then.
     async fn settle(&self, source: &FolderPath, settlement: &Settlement) -> Result<(), LedgerError>;
 
-    /// Merges what settlements have appended to a folder, when that is worth it. Changes nothing that can be read.
+    /// Merges what settlements have appended to a folder, when that is worth it. Changes nothing that can be read;
+    /// no error if the folder is not known.
     async fn compact(&self, source: &FolderPath) -> Result<(), LedgerError>;
 
     /// All exceptions, by folder and id.

@@ -53,15 +53,19 @@ impl SqliteLedger {
         Ok(transaction)
     }
 
-    async fn known_folder(&self, connection: &mut SqliteConnection, source: &FolderPath) -> Result<FolderRow> {
+    async fn folder(&self, connection: &mut SqliteConnection, source: &FolderPath) -> Result<Option<FolderRow>> {
         let row = sqlx::query("SELECT id, messages, highest FROM folder WHERE pair = ? AND source = ?");
         let row = row.bind(self.pair).bind(source.to_string()).fetch_optional(connection).await.map_err(unwritten)?;
-        let row = row.ok_or_else(|| Doing::Write.failed(format!("folder {source} is not in the ledger")))?;
-        let read = || {
+        let read = |row: SqliteRow| {
             let tally = Tally { messages: row.try_get(1)?, highest: row.try_get(2)? };
             Ok(FolderRow { id: row.try_get(0)?, tally })
         };
-        read().map_err(unwritten)
+        row.map(read).transpose().map_err(unwritten)
+    }
+
+    async fn known_folder(&self, connection: &mut SqliteConnection, source: &FolderPath) -> Result<FolderRow> {
+        let folder = self.folder(connection, source).await?;
+        folder.ok_or_else(|| Doing::Write.failed(format!("folder {source} is not in the ledger")))
     }
 
     /// A folder's segments, in ascending order, and how many entries they hold, where that is known.
@@ -71,15 +75,19 @@ impl SqliteLedger {
         source: &FolderPath,
     ) -> std::result::Result<(Vec<SegmentRow>, Option<i64>), sqlx::Error> {
         let rows = sqlx::query(
-            "SELECT number, is_base, bytes, messages FROM folder JOIN segment ON segment.folder = folder.id
+            "SELECT messages, number, is_base, bytes FROM folder LEFT JOIN segment ON segment.folder = folder.id
              WHERE pair = ? AND source = ? ORDER BY number",
         );
         let rows = rows.bind(self.pair).bind(source.to_string()).fetch_all(connection).await?;
-        let messages = rows.first().map_or(Ok(None), |row| row.try_get(3))?;
-        let segment = |row: SqliteRow| {
-            Ok(SegmentRow { number: row.try_get(0)?, is_base: row.try_get(1)?, bytes: row.try_get(2)? })
-        };
-        Ok((rows.into_iter().map(segment).collect::<std::result::Result<_, sqlx::Error>>()?, messages))
+        let messages = rows.first().map_or(Ok(None), |row| row.try_get(0))?;
+        let mut segments = Vec::with_capacity(rows.len());
+        for row in rows {
+            // A folder without segments is one row without a number.
+            if let Some(number) = row.try_get(1)? {
+                segments.push(SegmentRow { number, is_base: row.try_get(2)?, bytes: row.try_get(3)? });
+            }
+        }
+        Ok((segments, messages))
     }
 }
 
@@ -100,7 +108,11 @@ async fn write_entries(connection: &mut SqliteConnection, folder: &FolderRow, se
     insert.execute(connection).await.map(drop).map_err(unwritten)
 }
 
-async fn write_exceptions(connection: &mut SqliteConnection, folder: &FolderRow, settlement: &Settlement) -> Result<()> {
+async fn write_exceptions(
+    connection: &mut SqliteConnection,
+    folder: &FolderRow,
+    settlement: &Settlement,
+) -> Result<()> {
     for exception in &settlement.exceptions {
         let insert = sqlx::query(
             "INSERT INTO exception (folder, message, message_id, subject, size, code, reason) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -182,7 +194,7 @@ impl Ledger for SqliteLedger {
         let mut connection = self.store.connection().await;
         let (segments, messages) = self.segments(&mut connection, source).await.map_err(unread)?;
         drop(connection);
-        read_segments(source, &segments, messages.filter(|_| !segments.is_empty()))
+        read_segments(source, &segments, messages)
     }
 
     async fn put_folder(&self, folder: &LedgerFolder) -> Result<()> {
@@ -201,7 +213,8 @@ impl Ledger for SqliteLedger {
         let mut connection = self.store.connection().await;
         let mut transaction = self.begin(&mut connection).await?;
         let folder = self.known_folder(&mut transaction, from).await?;
-        let taken = sqlx::query("SELECT 1 FROM folder WHERE pair = ? AND source = ?").bind(self.pair).bind(to.to_string());
+        let taken =
+            sqlx::query("SELECT 1 FROM folder WHERE pair = ? AND source = ?").bind(self.pair).bind(to.to_string());
         if taken.fetch_optional(&mut *transaction).await.map_err(unwritten)?.is_some() {
             return Err(Doing::Write.failed(format!("folder {to} is in the ledger already")));
         }
@@ -231,10 +244,10 @@ impl Ledger for SqliteLedger {
     async fn compact(&self, source: &FolderPath) -> Result<()> {
         let mut connection = self.store.connection().await;
         let mut transaction = self.begin(&mut connection).await?;
-        let folder = self.known_folder(&mut transaction, source).await?;
+        let Some(folder) = self.folder(&mut transaction, source).await? else { return Ok(()) };
         let sizes = sqlx::query(
-            "SELECT coalesce(sum(CASE WHEN is_base THEN length(bytes) END), 0),
-             coalesce(sum(CASE WHEN NOT is_base THEN length(bytes) END), 0), count(*) FROM segment WHERE folder = ?",
+            "SELECT coalesce(sum(CASE WHEN is_base = 1 THEN length(bytes) END), 0),
+             coalesce(sum(CASE WHEN is_base = 0 THEN length(bytes) END), 0), count(*) FROM segment WHERE folder = ?",
         );
         let row = sizes.bind(folder.id).fetch_one(&mut *transaction).await.map_err(unwritten)?;
         let read = || Ok(SegmentSizes { base: row.try_get(0)?, deltas: row.try_get(1)?, segments: row.try_get(2)? });
@@ -274,7 +287,8 @@ impl Ledger for SqliteLedger {
         );
         let rows = rows.bind(self.pair).fetch_all(&mut *connection).await.map_err(unread)?;
         let read = |row: &SqliteRow| Ok(DroppedFlag { folder: path(row, 0)?, flag: row.try_get(1)? });
-        let mut dropped = rows.iter().map(read).collect::<std::result::Result<Vec<_>, sqlx::Error>>().map_err(unread)?;
+        let mut dropped =
+            rows.iter().map(read).collect::<std::result::Result<Vec<_>, sqlx::Error>>().map_err(unread)?;
         dropped.sort();
         Ok(dropped)
     }

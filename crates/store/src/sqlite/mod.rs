@@ -111,7 +111,8 @@ impl SqliteStore {
     pub async fn forget(&self, key: &PairKey) -> Result<bool, LedgerError> {
         let _lock = self.try_lock(key)?;
         let mut connection = self.0.connection().await;
-        let delete = sqlx::query("DELETE FROM pair WHERE source = ? AND target = ?").bind(&key.source).bind(&key.target);
+        let delete =
+            sqlx::query("DELETE FROM pair WHERE source = ? AND target = ?").bind(&key.source).bind(&key.target);
         let deleted = delete.execute(&mut *connection).await.map_err(|error| Doing::Write.failed(error))?;
         Ok(deleted.rows_affected() > 0)
     }

@@ -53,7 +53,8 @@ pub(super) async fn open(path: &Path, locks: &Path) -> Result<SqliteConnection, 
 async fn format(connection: &mut SqliteConnection) -> Result<i64, LedgerError> {
     let failed = |error: sqlx::Error| Doing::Open.failed(error);
     let format: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await.map_err(failed)?;
-    let application: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await.map_err(failed)?;
+    let application: i64 =
+        sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await.map_err(failed)?;
     let tables: i64 =
         sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *connection).await.map_err(failed)?;
     match (application, format, tables) {

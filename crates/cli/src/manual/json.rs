@@ -1,0 +1,73 @@
+//! Does `docs/json.md` name every field of the JSON documents, and no other?
+
+use std::collections::BTreeSet;
+
+use limosa_model::PairKey;
+use serde_json::Value;
+
+use super::{page, sample_check, sample_report};
+use crate::copy::Failed;
+use crate::failure::Failure;
+use crate::ledger::sample_standing;
+
+/// Every field with the path to it: `copied.messages`, `folders[].source`.
+fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                found.insert(path.clone());
+                fields(member, &path, found);
+            }
+        }
+        Value::Array(elements) => {
+            for element in elements {
+                fields(element, &format!("{path}[]"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The fields that the section of that title describes: first cells of table rows, in backticks.
+fn described(title: &str) -> BTreeSet<String> {
+    let page = page("json.md");
+    let section = page.split("\n## ").find(|section| section.starts_with(title));
+    let section = section.unwrap_or_else(|| panic!("docs/json.md has no section \"{title}\""));
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    rows.map(|(field, _)| field.to_owned()).collect()
+}
+
+#[track_caller]
+fn check(title: &str, document: impl serde::Serialize) {
+    let mut written = BTreeSet::new();
+    let value = serde_json::to_value(document).expect("it is JSON");
+    // A document that is a list stands for its elements.
+    let value = if let Value::Array(mut elements) = value { elements.remove(0) } else { value };
+    fields(&value, "", &mut written);
+    let described = described(title);
+    let missing: Vec<_> = written.difference(&described).collect();
+    let invented: Vec<_> = described.difference(&written).collect();
+    assert!(missing.is_empty() && invented.is_empty(), "{title}: not described {missing:?}, not written {invented:?}");
+}
+
+#[test]
+fn every_field_of_a_pass_is_described() {
+    check("limosa copy --json", sample_report());
+}
+
+#[test]
+fn every_field_of_a_failure_is_described() {
+    let key = PairKey { source: "imap://a@old.example:993".into(), target: "imap://a@new.example:993".into() };
+    check("When a pair cannot work", Failed::new(&key, &Failure::new("sign-in", "refused")));
+}
+
+#[test]
+fn every_field_of_a_check_is_described() {
+    check("limosa check --json", sample_check());
+}
+
+#[test]
+fn every_field_of_the_list_of_ledgers_is_described() {
+    check("limosa ledger list --json", [sample_standing()]);
+}

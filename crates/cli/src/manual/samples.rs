@@ -1,0 +1,127 @@
+//! Documents in which every field holds something.
+
+use limosa_engine::check::{
+    CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, QuotaCheck, TooBig, UnkeptFlag,
+};
+use limosa_engine::report::{
+    Discrepancy, FolderNote, FolderReport, PassKind, Sides, Unfinished, Volume, WireBytes,
+};
+use limosa_engine::{Grade, Outcome, Report};
+use limosa_model::ledger::DroppedFlag;
+use limosa_model::{Exception, FolderPath, MessageId, Role};
+
+/// What a pass may answer.
+pub fn sample_report() -> Report {
+    let folder = FolderPath::new(["Gesendet"]);
+    let copied = Volume { messages: 3, bytes: 9000 };
+    let wire = WireBytes { received: 10_000, sent: 500 };
+    Report {
+        source: "imap://a@old.example:993".into(),
+        target: "imap://a@new.example:993".into(),
+        pass: PassKind::Initial,
+        dry_run: false,
+        outcome: Outcome::Exceptions,
+        grade: Grade::Investigate,
+        reasons: vec!["1 message was left behind".into()],
+        folders: vec![FolderReport {
+            source: folder.clone(),
+            source_name: "INBOX.Gesendet".into(),
+            target: FolderPath::new(["Sent"]),
+            source_messages: 12,
+            target_messages: 11,
+            copied,
+            found: 1,
+            flags_set: 2,
+            removed: 1,
+            moved: 1,
+            unchanged: 5,
+            exceptions: 1,
+        }],
+        folder_notes: vec![FolderNote {
+            folder: FolderPath::new(["All Mail"]),
+            code: "view".into(),
+            reason: "its messages stand in other folders".into(),
+        }],
+        copied,
+        found: 1,
+        flags_set: 2,
+        removed: 1,
+        moved: 1,
+        unchanged: 5,
+        exceptions: vec![Exception {
+            folder: folder.clone(),
+            id: MessageId::Uid(7),
+            message_id: Some("<m@example.org>".into()),
+            subject: Some("Photos".into()),
+            size: Some(5000),
+            code: "too-big".into(),
+            reason: "the server says no".into(),
+        }],
+        dropped_flags: vec![DroppedFlag { folder: folder.clone(), flag: "Work".into() }],
+        discrepancies: vec![Discrepancy {
+            folder: folder.clone(),
+            id: Some(MessageId::Uid(9)),
+            what: "it is not on the target".into(),
+        }],
+        unfinished: Some(Unfinished {
+            code: "connection-lost".into(),
+            what: "the connection was lost".into(),
+            hint: Some("run it again".into()),
+        }),
+        steps: vec!["copy 3 messages from Gesendet to Sent".into()],
+        attempts: 1,
+        round_trips: Sides { source: 4, target: 5 },
+        wire_bytes: Sides { source: wire, target: wire },
+        connections: Sides { source: 1, target: 1 },
+        seconds: 1.5,
+        peak_rss_bytes: 20_000_000,
+        ledger_bytes: 40,
+    }
+}
+
+/// What a check may answer.
+pub fn sample_check() -> CheckReport {
+    let side = |account: &str| CheckedSide {
+        account: account.into(),
+        server: "Dovecot".into(),
+        capabilities: vec!["IMAP4rev1".into(), "IDLE".into()],
+        used: vec!["CONDSTORE".into()],
+        quirks: vec!["it is a sample".into()],
+        connections: 4,
+        message_bytes: Some(25_000),
+        room_bytes: Some(30_000),
+    };
+    let folder = FolderPath::new(["Gesendet"]);
+    let message = CheckedMessage { folder: folder.clone(), id: MessageId::Uid(7), bytes: 30_000 };
+    CheckReport {
+        source: side("imap://a@old.example:993"),
+        target: Some(side("imap://a@new.example:993")),
+        folders: vec![CheckedFolder {
+            source: folder.clone(),
+            source_name: "INBOX.Gesendet".into(),
+            role: Some(Role::Sent),
+            target: Some(FolderPath::new(["Sent"])),
+            create: true,
+            messages: 12,
+            bytes: 36_000,
+        }],
+        folder_notes: vec![FolderNote {
+            folder: FolderPath::new(["All Mail"]),
+            code: "view".into(),
+            reason: "its messages stand in other folders".into(),
+        }],
+        total: Volume { messages: 12, bytes: 36_000 },
+        largest: vec![message.clone()],
+        too_big: TooBig { messages: 1, bytes: 30_000, named: vec![message] },
+        quota: Some(QuotaCheck { room_bytes: 30_000, needed_bytes: 36_000, fits: false }),
+        unkept_flags: vec![UnkeptFlag { folder, flag: "Work".into(), messages: 2 }],
+        estimate: Some(Estimate {
+            seconds: 1.5,
+            messages_per_second: 8.0,
+            bytes_per_second: 24_000.0,
+            sample: Volume { messages: 12, bytes: 36_000 },
+            assumptions: vec!["it holds".into()],
+        }),
+        seconds: 0.3,
+    }
+}

@@ -1,0 +1,274 @@
+//! Folders and their directories: `.Name.Below` beside the inbox's `cur`, `new` and `tmp`.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::path::{Path, PathBuf};
+
+use limosa_imap::{decode_folder_name, encode_folder_name};
+use limosa_model::mailbox::Result;
+use limosa_model::{ConnectorError, ErrorKind, FolderPath, Retry, Scope};
+
+use super::error::{folder_io, io_error};
+use super::lists::sync_folder;
+
+/// What cannot stand in a folder's name: `.` parts the levels, `/` is the file system's.
+pub(super) const FORBIDDEN: [char; 3] = ['.', '/', '\0'];
+
+const PARTS: [&str; 3] = ["cur", "new", "tmp"];
+
+fn not_a_maildir(root: &Path) -> ConnectorError {
+    let what = format!("{} is not a Maildir: it has no folder \"cur\"", root.display());
+    let error = ConnectorError::new(Scope::Endpoint, Retry::Never, ErrorKind::Usage, what);
+    let inside = ["Maildir", "mail", ".maildir"].map(|name| root.join(name));
+    match inside.iter().find(|inside| inside.join("cur").is_dir()) {
+        Some(inside) => error.hint(format!("did you mean maildir:{}?", inside.display())),
+        None => error.hint("give the folder that holds \"cur\", \"new\" and \"tmp\""),
+    }
+}
+
+/// That there is a Maildir that can be read.
+pub(super) fn check(root: &Path) -> Result<()> {
+    if let Err(error) = fs::read_dir(root) {
+        return Err(match error.kind() {
+            io::ErrorKind::NotFound => ConnectorError::new(
+                Scope::Endpoint,
+                Retry::Never,
+                ErrorKind::LocalIo,
+                format!("{} is not there", root.display()),
+            )
+            .hint("check the path; a relative one begins at the current folder"),
+            io::ErrorKind::NotADirectory => not_a_maildir(root),
+            _ => io_error(Scope::Endpoint, "read", root, error),
+        });
+    }
+    if !root.join("cur").is_dir() {
+        return Err(not_a_maildir(root));
+    }
+    fs::read_dir(root.join("cur")).map(drop).map_err(|error| io_error(Scope::Endpoint, "read", &root.join("cur"), error))
+}
+
+/// That there is a Maildir: makes one where there is nothing, or an empty directory.
+pub(super) fn make_root(root: &Path) -> Result<()> {
+    let failed = |error| io_error(Scope::Endpoint, "made", root, error);
+    match fs::read_dir(root) {
+        Ok(mut entries) => {
+            // Somebody's home or spool must not become a mailbox because a path was mistyped.
+            if !root.join("cur").is_dir() && entries.next().is_some() {
+                return Err(not_a_maildir(root));
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(failed)?;
+            if let Some(above) = root.parent() {
+                sync_folder(above).map_err(failed)?;
+            }
+        }
+        Err(_) => return check(root),
+    }
+    make_parts(root, root).map_err(failed)?;
+    check(root)
+}
+
+/// Makes what is missing of `cur`, `new` and `tmp`, with the rights and owner of `like`.
+fn make_parts(folder: &Path, like: &Path) -> io::Result<()> {
+    for part in PARTS {
+        make_directory(&folder.join(part), like)?;
+    }
+    sync_folder(folder)
+}
+
+fn make_directory(path: &Path, like: &Path) -> io::Result<()> {
+    let like = fs::metadata(like)?;
+    match DirBuilder::new().mode(like.mode() & 0o777).create(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    let made = fs::metadata(path)?;
+    if (made.uid(), made.gid()) == (like.uid(), like.gid()) {
+        return Ok(());
+    }
+    match chown(path, Some(like.uid()), Some(like.gid())) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        result => result,
+    }
+}
+
+/// The name of a folder's directory, as it is made.
+fn directory_name(path: &FolderPath) -> OsString {
+    let mut name = Vec::new();
+    for part in path.names() {
+        name.push(b'.');
+        name.extend_from_slice(&encode_folder_name(part, false));
+    }
+    OsString::from_vec(name)
+}
+
+/// The folder of that directory name; `None` where it is no folder's.
+fn path_of(name: &OsStr) -> Option<FolderPath> {
+    let name = name.as_bytes().strip_prefix(b".")?;
+    let parts: Vec<String> = name.split(|byte| *byte == b'.').map(|part| decode_folder_name(part, false)).collect();
+    parts.iter().all(|part| !part.is_empty()).then(|| FolderPath::new(parts))
+}
+
+/// All folders that hold messages, by path, with their directories.
+///
+/// Two directories may say the same name (modified UTF-7 and UTF-8): the one that we would have made keeps it, others are
+/// told apart by a number behind it.
+pub(super) fn folders(root: &Path) -> io::Result<BTreeMap<FolderPath, PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root)? {
+        let name = entry?.file_name();
+        let Some(path) = path_of(&name) else { continue };
+        let directory = root.join(&name);
+        if directory.join("cur").is_dir() {
+            let ours = directory_name(&path) == name;
+            found.push((path, !ours, name, directory));
+        }
+    }
+    found.sort();
+    let mut folders = BTreeMap::from([(FolderPath::inbox(), root.to_owned())]);
+    for (path, _, _, directory) in found {
+        let mut free = path.clone();
+        let mut number = 2;
+        while folders.contains_key(&free) {
+            let mut names = path.names().to_vec();
+            if let Some(last) = names.last_mut() {
+                last.push_str(&format!(" ({number})"));
+            }
+            free = FolderPath::new(names);
+            number += 1;
+        }
+        folders.insert(free, directory);
+    }
+    Ok(folders)
+}
+
+/// A folder's directory.
+pub(super) fn directory(root: &Path, path: &FolderPath) -> Result<PathBuf> {
+    if path.is_inbox() {
+        return Ok(root.to_owned());
+    }
+    let made_by_us = root.join(directory_name(path));
+    if made_by_us.join("cur").is_dir() {
+        return Ok(made_by_us);
+    }
+    let mut folders = folders(root).map_err(folder_io("read", root))?;
+    folders.remove(path).ok_or_else(|| {
+        ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Gone, format!("folder {path} is not there"))
+    })
+}
+
+/// Makes a folder; nothing where it is there. Parents need not exist here.
+pub(super) fn make_folder(root: &Path, path: &FolderPath) -> Result<()> {
+    if directory(root, path).is_ok() {
+        return Ok(());
+    }
+    if let Some(name) = path.names().iter().find(|name| name.is_empty() || name.contains(FORBIDDEN)) {
+        let what = format!("folder {path} cannot be made: a Maildir cannot hold the name \"{name}\"");
+        let error = ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Folder, what);
+        return Err(error.hint("map the folder to another name; \".\" and \"/\" cannot stand in one"));
+    }
+    let directory = root.join(directory_name(path));
+    let made = make_directory(&directory, root)
+        .and_then(|()| fs::write(directory.join("maildirfolder"), b""))
+        .and_then(|()| make_parts(&directory, root))
+        .and_then(|()| sync_folder(root));
+    made.map_err(folder_io("made", &directory))
+}
+
+/// Removes a folder that holds no messages; a message that arrives meanwhile stops it.
+pub(super) fn remove_folder(root: &Path, path: &FolderPath) -> Result<()> {
+    if path.is_inbox() {
+        return Err(ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Folder, "the inbox cannot be deleted"));
+    }
+    let directory = directory(root, path)?;
+    // Directories that hold anything cannot be removed, and without them nothing more can arrive.
+    for part in ["new", "cur"] {
+        let removed = fs::remove_dir(directory.join(part));
+        match removed {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                make_parts(&directory, root).map_err(folder_io("made again", &directory))?;
+                if error.kind() != io::ErrorKind::DirectoryNotEmpty {
+                    return Err(io_error(Scope::Folder, "removed", &directory, error));
+                }
+                let what = format!("folder {path} holds messages and is not deleted");
+                return Err(ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Folder, what));
+            }
+        }
+    }
+    fs::remove_dir_all(&directory).and_then(|()| sync_folder(root)).map_err(folder_io("removed", &directory))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn make(root: &Path, names: &[&str]) {
+        for name in names {
+            fs::create_dir_all(root.join(name).join("cur")).unwrap();
+        }
+    }
+
+    #[test]
+    fn directories_are_named_as_dovecot_does() {
+        for (path, name) in [("A", ".A"), ("A/B c", ".A.B c"), ("Entwürfe", ".Entw&APw-rfe"), ("R&D", ".R&-D")] {
+            let path = FolderPath::from(path);
+            assert_eq!(directory_name(&path), name);
+            assert_eq!(path_of(OsStr::new(name)), Some(path));
+        }
+        for name in ["..DOVECOT-TRASHED", ".", ".A..B", "cur", ".A."] {
+            assert_eq!(path_of(OsStr::new(name)), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn folders_that_say_the_same_name_are_told_apart() {
+        let root = tempfile::tempdir().unwrap();
+        make(root.path(), &[".Entwürfe", ".Entw&APw-rfe", ".inbox", ".Other"]);
+        fs::create_dir(root.path().join(".no-maildir")).unwrap();
+        let folders = folders(root.path()).unwrap();
+        let names: Vec<_> = folders
+            .iter()
+            .map(|(path, directory)| format!("{path}: {}", directory.strip_prefix(root.path()).unwrap().display()))
+            .collect();
+        assert_eq!(
+            names,
+            ["Entwürfe: .Entw&APw-rfe", "Entwürfe (2): .Entwürfe", "INBOX: ", "INBOX (2): .inbox", "Other: .Other"]
+        );
+        for (path, found) in &folders {
+            assert_eq!(directory(root.path(), path).unwrap(), *found);
+        }
+    }
+
+    #[test]
+    fn a_home_does_not_become_a_maildir() {
+        let home = tempfile::tempdir().unwrap();
+        make(home.path(), &["Maildir"]);
+        for error in [make_root(home.path()).unwrap_err(), check(home.path()).unwrap_err()] {
+            assert_eq!(error.kind(), ErrorKind::Usage);
+            assert!(error.hint_text().unwrap().ends_with("Maildir?"), "{error:?}");
+        }
+        let new = home.path().join("deep/new");
+        make_root(&new).unwrap();
+        check(&new).unwrap();
+    }
+
+    #[test]
+    fn names_that_cannot_be_held_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        make_root(root.path()).unwrap();
+        for name in ["a.b", "a/b", ""] {
+            let error = make_folder(root.path(), &FolderPath::new([name])).unwrap_err();
+            assert_eq!((error.scope(), error.kind()), (Scope::Folder, ErrorKind::Folder));
+        }
+        let error = make_folder(root.path(), &FolderPath::new(["x".repeat(300)])).unwrap_err();
+        assert_eq!((error.scope(), error.kind()), (Scope::Folder, ErrorKind::Folder), "{error}");
+    }
+}
