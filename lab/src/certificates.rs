@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
 };
 
 use crate::error::Result;
@@ -35,9 +35,7 @@ impl Authority {
     /// Makes a new authority and writes its certificate (PEM) to `file`.
     pub(crate) fn create(file: &Path) -> Result<Authority> {
         let mut params = CertificateParams::new(Vec::new())?;
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "Limosa lab CA");
+        params.distinguished_name.push(DnType::CommonName, "Limosa lab CA");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.not_before = date_time_ymd(2020, 1, 1);
@@ -45,10 +43,7 @@ impl Authority {
         let key = KeyPair::generate()?;
         let certificate = params.self_signed(&key)?;
         files::write(file, certificate.pem())?;
-        Ok(Authority {
-            issuer: Issuer::new(params, key),
-            file: file.to_owned(),
-        })
+        Ok(Authority { issuer: Issuer::new(params, key), file: file.to_owned() })
     }
 
     /// Makes a server's certificate and key; answers with both as PEM, the certificate first.
@@ -57,12 +52,7 @@ impl Authority {
             Certificate::WrongName => &["elsewhere.invalid"],
             _ => &["localhost", "127.0.0.1", "127.0.0.2", "::1"],
         };
-        let mut params = CertificateParams::new(
-            names
-                .iter()
-                .map(|name| (*name).to_owned())
-                .collect::<Vec<_>>(),
-        )?;
+        let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
         params.distinguished_name.push(DnType::CommonName, names[0]);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

@@ -33,11 +33,7 @@ pub struct Answer {
 impl Answer {
     /// The untagged responses as text, with U+FFFD for what is no UTF-8.
     pub fn text(&self) -> String {
-        self.untagged
-            .iter()
-            .map(|line| String::from_utf8_lossy(line).into_owned())
-            .collect::<Vec<_>>()
-            .join("\n")
+        self.untagged.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -47,18 +43,10 @@ impl Client {
     /// # Errors
     /// If the connection fails or ends before a greeting.
     pub async fn connect(server: SocketAddr) -> Result<Client> {
-        let stream = TcpStream::connect(server)
-            .await
-            .map_err(|source| connection(server, source))?;
-        stream
-            .set_nodelay(true)
-            .map_err(|source| connection(server, source))?;
-        let mut client = Client {
-            stream: BufReader::with_capacity(64 * 1024, stream),
-            server,
-            tags: 0,
-            greeting: String::new(),
-        };
+        let stream = TcpStream::connect(server).await.map_err(|source| connection(server, source))?;
+        stream.set_nodelay(true).map_err(|source| connection(server, source))?;
+        let mut client =
+            Client { stream: BufReader::with_capacity(64 * 1024, stream), server, tags: 0, greeting: String::new() };
         let greeting = client.read_response().await?;
         client.greeting = String::from_utf8_lossy(&greeting).into_owned();
         Ok(client)
@@ -103,20 +91,10 @@ impl Client {
     ///
     /// # Errors
     /// If the answer is not OK or the connection fails.
-    pub async fn append(
-        &mut self,
-        folder: &str,
-        flags: &str,
-        date: Option<&str>,
-        message: &[u8],
-    ) -> Result<Answer> {
+    pub async fn append(&mut self, folder: &str, flags: &str, date: Option<&str>, message: &[u8]) -> Result<Answer> {
         let tag = self.next_tag();
         let date = date.map(|date| format!(" \"{date}\"")).unwrap_or_default();
-        let command = format!(
-            "APPEND {} {flags}{date} {{{}}}",
-            quoted(folder),
-            message.len()
-        );
+        let command = format!("APPEND {} {flags}{date} {{{}}}", quoted(folder), message.len());
         self.send(format!("{tag} {command}\r\n").as_bytes()).await?;
         loop {
             let line = self.read_response().await?;
@@ -124,10 +102,7 @@ impl Client {
                 break;
             }
             if let Some(status) = status_of(&line, &tag) {
-                return Err(LabError::Answer {
-                    command,
-                    answer: status,
-                });
+                return Err(LabError::Answer { command, answer: status });
             }
         }
         self.send(message).await?;
@@ -159,14 +134,8 @@ impl Client {
         let answer = self.command("NAMESPACE").await?.text();
         let personal: Vec<&str> = answer.split('"').collect();
         match personal.as_slice() {
-            [_, prefix, _, separator, ..] => Ok((
-                separator.chars().next().unwrap_or('/'),
-                (*prefix).to_owned(),
-            )),
-            _ => Err(LabError::Answer {
-                command: "NAMESPACE".to_owned(),
-                answer,
-            }),
+            [_, prefix, _, separator, ..] => Ok((separator.chars().next().unwrap_or('/'), (*prefix).to_owned())),
+            _ => Err(LabError::Answer { command: "NAMESPACE".to_owned(), answer }),
         }
     }
 
@@ -197,10 +166,7 @@ impl Client {
         self.timely(read)
     }
 
-    fn timely<T>(
-        &self,
-        outcome: Result<std::io::Result<T>, tokio::time::error::Elapsed>,
-    ) -> Result<T> {
+    fn timely<T>(&self, outcome: Result<std::io::Result<T>, tokio::time::error::Elapsed>) -> Result<T> {
         outcome
             .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
             .map_err(|source| connection(self.server, source))
@@ -244,17 +210,11 @@ pub(crate) fn expect_ok(command: &str, answer: Answer) -> Result<Answer> {
     if answer.status.starts_with("OK") {
         return Ok(answer);
     }
-    Err(LabError::Answer {
-        command: command.to_owned(),
-        answer: answer.status,
-    })
+    Err(LabError::Answer { command: command.to_owned(), answer: answer.status })
 }
 
 fn connection(server: SocketAddr, source: std::io::Error) -> LabError {
-    LabError::Connection {
-        server: server.to_string(),
-        source,
-    }
+    LabError::Connection { server: server.to_string(), source }
 }
 
 /// A quoted string (RFC 3501 §4.3).

@@ -119,16 +119,9 @@ pub enum LabError {
 }
 
 impl LabError {
-    pub(crate) fn file(
-        operation: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(std::io::Error) -> LabError {
+    pub(crate) fn file(operation: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> LabError {
         let path = path.into();
-        move |source| LabError::File {
-            operation,
-            path,
-            source,
-        }
+        move |source| LabError::File { operation, path, source }
     }
 }
 

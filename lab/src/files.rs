@@ -29,9 +29,7 @@ pub(crate) fn set_mode(path: &Path, mode: u32) -> Result<()> {
 
 pub(crate) fn remove_tree(path: &Path) -> Result<()> {
     match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(LabError::file("remove", path)(error))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(LabError::file("remove", path)(error)),
         _ => Ok(()),
     }
 }
@@ -39,18 +37,14 @@ pub(crate) fn remove_tree(path: &Path) -> Result<()> {
 /// Removes a file; no error if there is none.
 pub(crate) fn remove_file(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(LabError::file("remove", path)(error))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(LabError::file("remove", path)(error)),
         _ => Ok(()),
     }
 }
 
 pub(crate) fn symlink(target: &Path, link: &Path) -> Result<()> {
     match std::os::unix::fs::symlink(target, link) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(LabError::file("link", link)(error))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(LabError::file("link", link)(error)),
         _ => Ok(()),
     }
 }
@@ -71,10 +65,8 @@ impl MailUser {
     /// (mail servers refuse to keep mail as root), else whoever runs it.
     pub(crate) fn find() -> Result<MailUser> {
         let root = rustix::process::geteuid().is_root();
-        let passwd = std::fs::read_to_string("/etc/passwd")
-            .map_err(LabError::file("read", "/etc/passwd"))?;
-        let group_file =
-            std::fs::read_to_string("/etc/group").map_err(LabError::file("read", "/etc/group"))?;
+        let passwd = std::fs::read_to_string("/etc/passwd").map_err(LabError::file("read", "/etc/passwd"))?;
+        let group_file = std::fs::read_to_string("/etc/group").map_err(LabError::file("read", "/etc/group"))?;
         let own_uid = rustix::process::geteuid().as_raw();
         let user = passwd.lines().find_map(|line| {
             let mut fields = line.split(':');
@@ -86,8 +78,7 @@ impl MailUser {
         });
         let Some((name, uid, gid)) = user else {
             return Err(LabError::Unsupported {
-                what: "the mail servers need an entry in /etc/passwd for the user they run as"
-                    .to_owned(),
+                what: "the mail servers need an entry in /etc/passwd for the user they run as".to_owned(),
             });
         };
         let group = group_file
@@ -98,13 +89,7 @@ impl MailUser {
                 (fields.nth(1)?.parse::<u32>().ok()? == gid).then(|| name.to_owned())
             })
             .unwrap_or_else(|| gid.to_string());
-        Ok(MailUser {
-            name,
-            group,
-            uid,
-            gid,
-            root,
-        })
+        Ok(MailUser { name, group, uid, gid, root })
     }
 
     /// Hands a file or folder to the mail user; nothing to do for an ordinary user.
@@ -112,8 +97,7 @@ impl MailUser {
         if !self.root {
             return Ok(());
         }
-        std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid))
-            .map_err(LabError::file("hand over", path))
+        std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid)).map_err(LabError::file("hand over", path))
     }
 
     /// Says so if the mail user cannot enter a folder because of one above it.

@@ -46,10 +46,7 @@ impl Lab {
     /// # Errors
     /// As [`Lab::temporary`].
     pub async fn shared() -> Result<Lab> {
-        SHARED
-            .get_or_try_init(|| async { Lab::temporary().await })
-            .await
-            .cloned()
+        SHARED.get_or_try_init(|| async { Lab::temporary().await }).await.cloned()
     }
 
     /// A laboratory in a temporary folder that goes away with it.
@@ -74,9 +71,7 @@ impl Lab {
         let folder = folder.to_owned();
         blocking(move || {
             files::create_dir(&folder)?;
-            let folder = folder
-                .canonicalize()
-                .map_err(LabError::file("find", &folder))?;
+            let folder = folder.canonicalize().map_err(LabError::file("find", &folder))?;
             Lab::build(folder, Watchdog::start()?)
         })
         .await
@@ -195,8 +190,7 @@ pub fn cache_folder() -> Result<PathBuf> {
     match std::env::home_dir() {
         Some(home) => Ok(home.join(".cache/limosa/lab/root")),
         None => Err(LabError::Unsupported {
-            what: "set LIMOSA_LAB_CACHE or HOME, so that the lab knows where to unpack servers"
-                .to_owned(),
+            what: "set LIMOSA_LAB_CACHE or HOME, so that the lab knows where to unpack servers".to_owned(),
         }),
     }
 }
@@ -215,9 +209,7 @@ fn temporary_folder(parent: &Path, watchdog: &Watchdog) -> Result<PathBuf> {
 }
 
 /// Runs what blocks (starting programs, waiting for them) apart from the runtime's own threads.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(_) => Err(LabError::Cancelled),

@@ -5,4 +5,6 @@
 pub(crate) enum Style {
     /// Dovecot: `dovecot-keywords`, `dovecot-uidlist`.
     Dovecot,
+    /// Courier: `courierimapkeywords`, `courierimapuiddb`.
+    Courier,
 }

@@ -46,10 +46,7 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_rfc_and_what_lies_beyond_the_basic_plane() {
-        assert_eq!(
-            encode("~peter/mail/台北/日本語"),
-            "~peter/mail/&U,BTFw-/&ZeVnLIqe-"
-        );
+        assert_eq!(encode("~peter/mail/台北/日本語"), "~peter/mail/&U,BTFw-/&ZeVnLIqe-");
         assert_eq!(encode("Entwürfe & Co"), "Entw&APw-rfe &- Co");
         assert_eq!(encode("🦆"), "&2D7dhg-");
     }

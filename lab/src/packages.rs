@@ -92,12 +92,7 @@ impl PackageSet {
             format!("-oDir::State::Lists={}", state.join("lists").display()),
             format!("-oDir::Cache={}", state.join("cache").display()),
         ]);
-        run(
-            "apt-get",
-            Command::new("apt-get")
-                .args(&options)
-                .args(["-qq", "update"]),
-        )?;
+        run("apt-get", Command::new("apt-get").args(&options).args(["-qq", "update"]))?;
         self.download_with(&options, archives)
     }
 
@@ -112,11 +107,7 @@ impl PackageSet {
         let wanted = self.packages_to_fetch(&plan);
         run(
             "apt-get",
-            Command::new("apt-get")
-                .args(options)
-                .args(["-qq", "download"])
-                .args(&wanted)
-                .current_dir(archives),
+            Command::new("apt-get").args(options).args(["-qq", "download"]).args(&wanted).current_dir(archives),
         )?;
         Ok(())
     }
@@ -144,10 +135,7 @@ impl PackageSet {
         let entries = std::fs::read_dir(archives).map_err(LabError::file("read", archives))?;
         for entry in entries {
             let archive = entry.map_err(LabError::file("read", archives))?.path();
-            run(
-                "dpkg",
-                Command::new("dpkg").arg("-x").arg(&archive).arg(root),
-            )?;
+            run("dpkg", Command::new("dpkg").arg("-x").arg(&archive).arg(root))?;
         }
         // dpkg gives the folder the archive's own mode, or that of a private temporary folder.
         files::set_mode(root, 0o755)
@@ -177,11 +165,7 @@ impl PackageSet {
         }
         let mut changed = false;
         for (from, to) in self.patches {
-            assert_eq!(
-                from.len(),
-                to.len(),
-                "a patch must not move what follows it"
-            );
+            assert_eq!(from.len(), to.len(), "a patch must not move what follows it");
             let mut position = 0;
             while let Some(found) = memchr::memmem::find(&content[position..], from.as_bytes()) {
                 let start = position + found;
@@ -200,12 +184,7 @@ impl PackageSet {
         let library_path = self.library_path(root);
         let mut missing = Vec::new();
         for program in self.programs {
-            let needs = run(
-                "ldd",
-                Command::new("ldd")
-                    .arg(root.join(program))
-                    .env("LD_LIBRARY_PATH", &library_path),
-            )?;
+            let needs = run("ldd", Command::new("ldd").arg(root.join(program)).env("LD_LIBRARY_PATH", &library_path))?;
             missing.extend(
                 needs
                     .lines()
@@ -219,20 +198,13 @@ impl PackageSet {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(LabError::MissingLibraries {
-            server: self.server,
-            missing: missing.join(", "),
-        })
+        Err(LabError::MissingLibraries { server: self.server, missing: missing.join(", ") })
     }
 }
 
 /// Root's apt downloads as another user, who cannot write into root's home.
 fn sandbox_options() -> Vec<String> {
-    if rustix::process::geteuid().is_root() {
-        vec!["-oAPT::Sandbox::User=root".to_owned()]
-    } else {
-        Vec::new()
-    }
+    if rustix::process::geteuid().is_root() { vec!["-oAPT::Sandbox::User=root".to_owned()] } else { Vec::new() }
 }
 
 fn multiarch() -> String {
@@ -285,9 +257,6 @@ mod tests {
             Inst libwrap0 (7.6.q-32 Debian:12 [amd64])\n\
             Inst dovecot-core [1:2.3.18] (1:2.3.19 Debian:12 [amd64]) []\n\
             Conf dovecot-core (1:2.3.19 Debian:12 [amd64])\n";
-        assert_eq!(
-            set.packages_to_fetch(plan),
-            ["libwrap0=7.6.q-32", "dovecot-core=1:2.3.19"]
-        );
+        assert_eq!(set.packages_to_fetch(plan), ["libwrap0=7.6.q-32", "dovecot-core=1:2.3.19"]);
     }
 }

@@ -36,10 +36,7 @@ impl Port {
                 return Ok(port);
             }
         }
-        Err(LabError::NoPort {
-            first: FIRST,
-            last: LAST,
-        })
+        Err(LabError::NoPort { first: FIRST, last: LAST })
     }
 
     /// Reserves this very port, if it is free.
@@ -51,9 +48,6 @@ impl Port {
             return Ok(None);
         }
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok();
-        Ok(free.then_some(Port {
-            number,
-            _reserved: lock,
-        }))
+        Ok(free.then_some(Port { number, _reserved: lock }))
     }
 }

@@ -37,29 +37,19 @@ impl ProcessGroup {
     /// The program waits behind a gate until the watchdog knows its group, so that there is no
     /// moment at which killing the laboratory leaves a server behind.
     pub(crate) fn start(program: &Program, watchdog: &Arc<Watchdog>) -> Result<ProcessGroup> {
-        let failed = |source| LabError::Run {
-            program: program.argv.first().cloned().unwrap_or_default(),
-            source,
-        };
+        let failed = |source| LabError::Run { program: program.argv.first().cloned().unwrap_or_default(), source };
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(&program.log)
             .map_err(LabError::file("open", &program.log))?;
-        let log_again = log
-            .try_clone()
-            .map_err(LabError::file("open", &program.log))?;
+        let log_again = log.try_clone().map_err(LabError::file("open", &program.log))?;
         let mut child = Command::new("/bin/sh")
             .args(["-c", "read -r go && exec \"$@\" </dev/null", "gate"])
             .args(&program.argv)
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .envs(
-                program
-                    .environment
-                    .iter()
-                    .map(|(name, value)| (name, value)),
-            )
+            .envs(program.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(&program.directory)
             .stdin(Stdio::piped())
             .stdout(log)
@@ -68,12 +58,8 @@ impl ProcessGroup {
             .spawn()
             .map_err(failed)?;
         let gate = child.stdin.take();
-        let mut started = ProcessGroup {
-            group: Pid::from_child(&child),
-            child,
-            watchdog: Arc::clone(watchdog),
-            ended: false,
-        };
+        let mut started =
+            ProcessGroup { group: Pid::from_child(&child), child, watchdog: Arc::clone(watchdog), ended: false };
         watchdog.group(started.group.as_raw_nonzero().get())?;
         if let Some(mut gate) = gate
             && let Err(error) = gate.write_all(b"go\n")
@@ -152,15 +138,13 @@ pub(crate) fn members(group: i32) -> Vec<i32> {
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
         .filter(|process| {
-            group_and_state(*process)
-                .is_some_and(|(of, state)| of == group && state != b'Z' && state != b'X')
+            group_and_state(*process).is_some_and(|(of, state)| of == group && state != b'Z' && state != b'X')
         })
         .collect()
 }
 
 fn group_and_state(process: i32) -> Option<(i32, u8)> {
-    let stat =
-        std::fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat")).ok()?;
+    let stat = std::fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat")).ok()?;
     // The second field is the program's name in parentheses, which may itself hold any character.
     let after_name = stat.get(stat.rfind(')')? + 2..)?;
     let mut fields = after_name.split(' ');

@@ -52,9 +52,7 @@ impl Place {
             (false, _) => &base.run,
             (true, Some(run)) => run,
             (true, None) => {
-                return Err(LabError::Unsupported {
-                    what: "a server in memory needs /dev/shm".to_owned(),
-                });
+                return Err(LabError::Unsupported { what: "a server in memory needs /dev/shm".to_owned() });
             }
         };
         let dir = run.join(&name);
@@ -97,9 +95,9 @@ pub(crate) trait Driver: Debug + Send + Sync {
     fn prepare(&self, place: &Place) -> Result<()>;
     /// The programs that together are the server, in the order of their start.
     fn programs(&self, place: &Place) -> Vec<Program>;
-    /// Called when the server greets for the first time.
-    fn after_first_start(&self, _place: &Place) -> Result<()> {
-        Ok(())
+    /// Whether what stands behind the greeting is ready too.
+    fn ready(&self, _place: &Place) -> bool {
+        true
     }
     /// Makes a user, or gives an existing one another password. True if the server may for a moment
     /// still answer from what it knew before.
@@ -140,11 +138,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub(crate) fn start_dovecot(
-        base: Arc<Base>,
-        name: String,
-        options: DovecotOptions,
-    ) -> Result<Server> {
+    pub(crate) fn start_dovecot(base: Arc<Base>, name: String, options: DovecotOptions) -> Result<Server> {
         let root = dovecot::PACKAGES.ensure(&base.cache)?;
         let mut place = Place::make(base, name, options.memory, root)?;
         if options.require_tls {
@@ -153,21 +147,13 @@ impl Server {
         Server::start_new(place, Box::new(options))
     }
 
-    pub(crate) fn start_cyrus(
-        base: Arc<Base>,
-        name: String,
-        options: CyrusOptions,
-    ) -> Result<Server> {
+    pub(crate) fn start_cyrus(base: Arc<Base>, name: String, options: CyrusOptions) -> Result<Server> {
         let root = cyrus::PACKAGES.ensure(&base.cache)?;
         let place = Place::make(base, name, options.memory, root)?;
         Server::start_new(place, Box::new(options))
     }
 
-    pub(crate) fn start_courier(
-        base: Arc<Base>,
-        name: String,
-        options: CourierOptions,
-    ) -> Result<Server> {
+    pub(crate) fn start_courier(base: Arc<Base>, name: String, options: CourierOptions) -> Result<Server> {
         let root = courier::PACKAGES.ensure(&base.cache)?;
         let place = Place::make(base, name, options.memory, root)?;
         Server::start_new(place, Box::new(options))
@@ -175,17 +161,9 @@ impl Server {
 
     fn start_new(place: Place, driver: Box<dyn Driver>) -> Result<Server> {
         driver.prepare(&place)?;
-        let inner = Inner {
-            place,
-            driver,
-            processes: Mutex::default(),
-            users: Mutex::default(),
-        };
+        let inner = Inner { place, driver, processes: Mutex::default(), users: Mutex::default() };
         inner.start()?;
-        inner.driver.after_first_start(&inner.place)?;
-        Ok(Server {
-            inner: Arc::new(inner),
-        })
+        Ok(Server { inner: Arc::new(inner) })
     }
 
     /// The server's name within its laboratory.
@@ -265,11 +243,7 @@ impl Server {
     /// # Errors
     /// If the server's list of tokens cannot be written, or servers of this kind take none.
     pub async fn set_token(&self, user: &str, token: Option<&str>) -> Result<()> {
-        match self
-            .inner
-            .driver
-            .set_token(&self.inner.place, user, token)?
-        {
+        match self.inner.driver.set_token(&self.inner.place, user, token)? {
             true => Ok(()),
             false => Err(self.not_this_kind("OAuth tokens")),
         }
@@ -280,10 +254,7 @@ impl Server {
     /// # Errors
     /// If servers of this kind have no folder a user.
     pub fn mail_dir(&self, user: &str) -> Result<PathBuf> {
-        self.inner
-            .driver
-            .mail_dir(&self.inner.place, user)
-            .ok_or_else(|| self.not_this_kind("folder a user"))
+        self.inner.driver.mail_dir(&self.inner.place, user).ok_or_else(|| self.not_this_kind("folder a user"))
     }
 
     /// Runs Dovecot's `doveadm`, as a second pair of eyes: `["-f", "tab", "fetch", "-u", "alice", …]`.
@@ -291,19 +262,9 @@ impl Server {
     ///
     /// # Errors
     /// If it fails, or the server is no Dovecot.
-    pub async fn doveadm<A: AsRef<str>>(
-        &self,
-        arguments: impl IntoIterator<Item = A>,
-    ) -> Result<String> {
-        let arguments: Vec<String> = arguments
-            .into_iter()
-            .map(|a| a.as_ref().to_owned())
-            .collect();
-        let Some(program) = self
-            .inner
-            .driver
-            .admin_program(&self.inner.place, &arguments)
-        else {
+    pub async fn doveadm<A: AsRef<str>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<String> {
+        let arguments: Vec<String> = arguments.into_iter().map(|a| a.as_ref().to_owned()).collect();
+        let Some(program) = self.inner.driver.admin_program(&self.inner.place, &arguments) else {
             return Err(self.not_this_kind("doveadm"));
         };
         let output = tokio::process::Command::new(&program.argv[0])
@@ -315,10 +276,7 @@ impl Server {
             .stdin(std::process::Stdio::null())
             .output()
             .await
-            .map_err(|source| LabError::Run {
-                program: "doveadm".to_owned(),
-                source,
-            })?;
+            .map_err(|source| LabError::Run { program: "doveadm".to_owned(), source })?;
         if !output.status.success() {
             return Err(LabError::Refused {
                 program: format!("doveadm {}", arguments.join(" ")),
@@ -386,7 +344,6 @@ impl Server {
             }
             inner.driver.prepare(&inner.place)?;
             inner.start()?;
-            inner.driver.after_first_start(&inner.place)?;
             let users = lock(&inner.users).clone();
             for (user, password) in users {
                 inner.driver.add_user(&inner.place, &user, &password)?;
@@ -408,10 +365,7 @@ impl Server {
 
     /// The ids of the server's living processes.
     pub fn processes(&self) -> Vec<i32> {
-        lock(&self.inner.processes)
-            .iter()
-            .flat_map(|process| members(process.id()))
-            .collect()
+        lock(&self.inner.processes).iter().flat_map(|process| members(process.id())).collect()
     }
 
     /// What the server has logged.
@@ -439,10 +393,7 @@ impl Server {
     }
 
     fn not_this_kind(&self, what: &'static str) -> LabError {
-        LabError::NotThisKind {
-            server: self.name().to_owned(),
-            what,
-        }
+        LabError::NotThisKind { server: self.name().to_owned(), what }
     }
 
     async fn wait_for_sign_in(&self, user: &str, password: &str) -> Result<()> {
@@ -488,12 +439,9 @@ impl Inner {
         let until = Instant::now() + READY_WITHIN;
         let imap = (self.place.host, self.place.imap.number);
         let imaps = (self.place.host, self.place.imaps.number);
-        while !(greets(imap.into()) && TcpStream::connect(imaps).is_ok()) {
+        while !(greets(imap.into()) && TcpStream::connect(imaps).is_ok() && self.driver.ready(&self.place)) {
             if processes.iter_mut().any(ProcessGroup::has_ended) {
-                return Err(LabError::Ended {
-                    server: self.place.name.clone(),
-                    log: self.end_of_log(),
-                });
+                return Err(LabError::Ended { server: self.place.name.clone(), log: self.end_of_log() });
             }
             if Instant::now() >= until {
                 return Err(LabError::NotReady {

@@ -50,15 +50,9 @@ impl Watchdog {
             .current_dir("/")
             .process_group(0)
             .spawn()
-            .map_err(|source| LabError::Run {
-                program: "the watchdog".to_owned(),
-                source,
-            })?;
+            .map_err(|source| LabError::Run { program: "the watchdog".to_owned(), source })?;
         let pipe = child.stdin.take();
-        Ok(Watchdog {
-            pipe: Mutex::new(pipe),
-            child: Mutex::new(child),
-        })
+        Ok(Watchdog { pipe: Mutex::new(pipe), child: Mutex::new(child) })
     }
 
     pub(crate) fn group(&self, group: i32) -> Result<()> {
@@ -85,11 +79,7 @@ impl Watchdog {
 impl Drop for Watchdog {
     /// Closes the pipe and waits until the watchdog has cleaned up.
     fn drop(&mut self) {
-        let pipe = self
-            .pipe
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let pipe = self.pipe.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         drop(pipe);
         let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
         // Nothing is left to be done about a watchdog that cannot be waited for.

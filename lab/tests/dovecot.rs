@@ -18,36 +18,13 @@ async fn start(options: DovecotOptions) -> Server {
 async fn takes_mail(options: DovecotOptions) {
     let server = start(options).await;
     let mut client = server.client("alice", "secret").await.unwrap();
-    client
-        .append(
-            "INBOX",
-            "(\\Seen $Forwarded)",
-            Some("01-Feb-2003 04:05:06 +0000"),
-            MESSAGE,
-        )
-        .await
-        .unwrap();
+    client.append("INBOX", "(\\Seen $Forwarded)", Some("01-Feb-2003 04:05:06 +0000"), MESSAGE).await.unwrap();
     client.command("SELECT INBOX").await.unwrap();
-    let fetched = client
-        .command("FETCH 1 (FLAGS INTERNALDATE BODY.PEEK[])")
-        .await
-        .unwrap()
-        .text();
+    let fetched = client.command("FETCH 1 (FLAGS INTERNALDATE BODY.PEEK[])").await.unwrap().text();
     assert!(fetched.contains("01-Feb-2003"), "{fetched}");
     assert!(fetched.contains("Subject: hi\r\n\r\nbody\r\n"), "{fetched}");
-    let seen = server
-        .doveadm([
-            "-f",
-            "flow",
-            "fetch",
-            "-u",
-            "alice",
-            "mailbox flags",
-            "mailbox",
-            "INBOX",
-        ])
-        .await
-        .unwrap();
+    let seen =
+        server.doveadm(["-f", "flow", "fetch", "-u", "alice", "mailbox flags", "mailbox", "INBOX"]).await.unwrap();
     assert!(seen.contains("\\Seen $Forwarded"), "{seen}");
     assert!(server.mail_dir("alice").unwrap().is_dir());
     let processes = server.processes();
@@ -63,10 +40,7 @@ async fn maildir_takes_mail() {
 
 #[tokio::test]
 async fn sdbox_in_memory_takes_mail() {
-    let options = DovecotOptions {
-        memory: true,
-        ..DovecotOptions::default()
-    };
+    let options = DovecotOptions { memory: true, ..DovecotOptions::default() };
     takes_mail(options.with_storage(Storage::Sdbox)).await;
 }
 
@@ -92,19 +66,12 @@ async fn certificates_are_right_or_wrong_as_asked() {
         (Certificate::WrongName, Some("not valid for name")),
         (Certificate::SelfSigned, Some("UnknownIssuer")),
     ] {
-        let server = start(DovecotOptions {
-            certificate,
-            ..DovecotOptions::default()
-        })
-        .await;
+        let server = start(DovecotOptions { certificate, ..DovecotOptions::default() }).await;
         let greeting = tls_greeting(server.imaps_address(), server.ca_file()).await;
         match (greeting, reason) {
             (Ok(greeting), None) => assert!(greeting.starts_with("* OK"), "{greeting}"),
             (Err(error), Some(reason)) => {
-                assert!(
-                    error.to_string().contains(reason),
-                    "{certificate:?}: {error}"
-                );
+                assert!(error.to_string().contains(reason), "{certificate:?}: {error}");
             }
             (other, _) => panic!("{certificate:?}: {other:?}"),
         }
@@ -120,44 +87,22 @@ async fn a_poorer_server_announces_less() {
     })
     .await;
     let mut client = server.client("alice", "secret").await.unwrap();
-    assert_eq!(
-        client.capabilities().await.unwrap(),
-        ["IMAP4REV1", "UIDPLUS"]
-    );
+    assert_eq!(client.capabilities().await.unwrap(), ["IMAP4REV1", "UIDPLUS"]);
 }
 
 #[tokio::test]
 async fn compression_is_offered_when_asked() {
-    let server = start(DovecotOptions {
-        compress: true,
-        ..DovecotOptions::default()
-    })
-    .await;
+    let server = start(DovecotOptions { compress: true, ..DovecotOptions::default() }).await;
     let mut client = server.client("alice", "secret").await.unwrap();
     let capabilities = client.capabilities().await.unwrap();
-    assert!(
-        capabilities.contains(&"COMPRESS=DEFLATE".to_owned()),
-        "{capabilities:?}"
-    );
+    assert!(capabilities.contains(&"COMPRESS=DEFLATE".to_owned()), "{capabilities:?}");
 }
 
 #[tokio::test]
 async fn a_full_quota_and_a_read_only_mailbox_say_no() {
     for (options, code) in [
-        (
-            DovecotOptions {
-                quota_kib: Some(1),
-                ..DovecotOptions::default()
-            },
-            "OVERQUOTA",
-        ),
-        (
-            DovecotOptions {
-                read_only: true,
-                ..DovecotOptions::default()
-            },
-            "NOPERM",
-        ),
+        (DovecotOptions { quota_kib: Some(1), ..DovecotOptions::default() }, "OVERQUOTA"),
+        (DovecotOptions { read_only: true, ..DovecotOptions::default() }, "NOPERM"),
     ] {
         let server = start(options).await;
         let mut client = server.client("alice", "secret").await.unwrap();
@@ -171,15 +116,8 @@ async fn a_full_quota_and_a_read_only_mailbox_say_no() {
 
 #[tokio::test]
 async fn separators_and_prefixes_are_as_asked() {
-    for (separator, inbox_prefix, expect) in
-        [(None, false, ('.', "")), (Some('/'), true, ('/', "INBOX/"))]
-    {
-        let server = start(DovecotOptions {
-            separator,
-            inbox_prefix,
-            ..DovecotOptions::default()
-        })
-        .await;
+    for (separator, inbox_prefix, expect) in [(None, false, ('.', "")), (Some('/'), true, ('/', "INBOX/"))] {
+        let server = start(DovecotOptions { separator, inbox_prefix, ..DovecotOptions::default() }).await;
         let mut client = server.client("alice", "secret").await.unwrap();
         let (separator, prefix) = client.namespace().await.unwrap();
         assert_eq!((separator, prefix.as_str()), expect);
@@ -193,21 +131,12 @@ async fn every_way_to_sign_in_is_open() {
     let server = start(DovecotOptions::default()).await;
     server.set_token("alice", Some("token-1")).await.unwrap();
     let (master, secret) = server.master().unwrap();
-    server
-        .client(&format!("alice*{master}"), secret)
-        .await
-        .unwrap();
+    server.client(&format!("alice*{master}"), secret).await.unwrap();
     for (mechanism, response) in [
         ("PLAIN", "\0alice\0secret".to_owned()),
         ("PLAIN", format!("alice\0{master}\0{secret}")),
-        (
-            "XOAUTH2",
-            "user=alice\x01auth=Bearer token-1\x01\x01".to_owned(),
-        ),
-        (
-            "OAUTHBEARER",
-            "n,a=alice,\x01auth=Bearer token-1\x01\x01".to_owned(),
-        ),
+        ("XOAUTH2", "user=alice\x01auth=Bearer token-1\x01\x01".to_owned()),
+        ("OAUTHBEARER", "n,a=alice,\x01auth=Bearer token-1\x01\x01".to_owned()),
     ] {
         let mut client = Client::connect(server.imap_address()).await.unwrap();
         let command = format!("AUTHENTICATE {mechanism} {}", encode(&response));
@@ -216,10 +145,7 @@ async fn every_way_to_sign_in_is_open() {
     let mut client = Client::connect(server.imap_address()).await.unwrap();
     let capabilities = client.capabilities().await.unwrap();
     for mechanism in ["LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"] {
-        assert!(
-            capabilities.contains(&format!("AUTH={mechanism}")),
-            "{capabilities:?}"
-        );
+        assert!(capabilities.contains(&format!("AUTH={mechanism}")), "{capabilities:?}");
     }
 }
 
@@ -234,21 +160,11 @@ async fn a_changed_password_counts_at_once() {
 
 #[tokio::test]
 async fn cleartext_sign_in_is_refused_where_tls_is_required() {
-    let server = start(DovecotOptions {
-        require_tls: true,
-        ..DovecotOptions::default()
-    })
-    .await;
+    let server = start(DovecotOptions { require_tls: true, ..DovecotOptions::default() }).await;
     let mut client = Client::connect(server.imap_address()).await.unwrap();
     let capabilities = client.capabilities().await.unwrap();
-    assert!(
-        capabilities.contains(&"STARTTLS".to_owned()),
-        "{capabilities:?}"
-    );
-    assert!(
-        capabilities.contains(&"LOGINDISABLED".to_owned()),
-        "{capabilities:?}"
-    );
+    assert!(capabilities.contains(&"STARTTLS".to_owned()), "{capabilities:?}");
+    assert!(capabilities.contains(&"LOGINDISABLED".to_owned()), "{capabilities:?}");
     assert!(client.login("alice", "secret").await.is_err());
 }
 

@@ -11,8 +11,8 @@ use limosa_model::Connector;
 use crate::copy::{cannot_work, write_json, write_out};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::open::connector;
-use crate::settings::CheckSettings;
+use crate::open;
+use crate::settings::{CheckSettings, PairSettings};
 use crate::status::Screen;
 use crate::terminal::{Align, Paint, bytes, clean, count, counted, span, table};
 
@@ -25,14 +25,15 @@ type Connectors = (Arc<dyn Connector>, Option<Arc<dyn Connector>>);
 /// Makes the connectors, asking for passwords if it must.
 ///
 /// # Errors
-/// If a secret is missing.
+/// If a secret is missing, or certificates cannot be read.
 pub fn open(settings: &CheckSettings) -> Result<Connectors, Failure> {
-    let source = connector(&settings.source, true)?;
-    let target = match &settings.target {
-        Some(target) => Some(connector(target, true)?),
-        None => None,
-    };
-    Ok((source, target))
+    match settings.target.clone() {
+        None => Ok((open::source_alone(&settings.source, true)?, None)),
+        Some(target) => {
+            let pair = open::pair(&PairSettings { source: settings.source.clone(), target }, true)?;
+            Ok((pair.source, Some(pair.target)))
+        }
+    }
 }
 
 /// Checks and tells the result.

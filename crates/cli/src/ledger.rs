@@ -1,6 +1,6 @@
 //! `limosa ledger`: which pairs are recorded, and how they stand; forgetting one.
 
-use limosa_model::{Ledger, LedgerError, PairKey};
+use limosa_model::{LedgerError, PairKey};
 use limosa_store::SqliteStore;
 use serde::Serialize;
 

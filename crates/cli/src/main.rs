@@ -64,8 +64,8 @@ fn run() -> Result<Exit, Failure> {
         }
         Settings::List(settings) => runtime.block_on(list::run(settings, screen)),
         Settings::Check(settings) => {
-            let (source, target) = check::open(&settings)?;
-            runtime.block_on(check::run(settings, source, target, screen))
+            let connectors = check::open(&settings)?;
+            runtime.block_on(check::run(settings, connectors, screen))
         }
         Settings::LedgerList(settings) => runtime.block_on(ledger::list(settings)),
         Settings::LedgerForget(settings) => runtime.block_on(ledger::forget(settings)),

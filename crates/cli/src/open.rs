@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use limosa_connectors::imap::ImapConnector;
-use limosa_connectors::imap::settings::{ImapSettings, SecretSource, Security};
-use limosa_connectors::maildir::MaildirConnector;
-use limosa_model::{Connector, PairKey};
+use limosa_connectors::imap::{ImapConnector, ImapSettings, SecretSource, Security};
+use limosa_connectors::maildir::{LineEnds, MaildirConnector};
+use limosa_model::{Connector, ConnectorError, PairKey};
 use limosa_store::SqliteStore;
 use secrecy::SecretString;
 use url::Host;
@@ -32,31 +31,41 @@ impl OpenPair {
 /// Makes both connectors, asking for passwords if it must and may.
 ///
 /// # Errors
-/// If a secret is missing.
+/// If a secret is missing, or certificates cannot be read.
 pub fn pair(settings: &PairSettings, may_ask: bool) -> Result<OpenPair, Failure> {
-    Ok(OpenPair { source: connector(&settings.source, may_ask)?, target: connector(&settings.target, may_ask)? })
+    let between_maildirs = is_maildir(&settings.source) && is_maildir(&settings.target);
+    let line_ends = if between_maildirs { LineEnds::AsStored } else { LineEnds::Crlf };
+    Ok(OpenPair {
+        source: connector(&settings.source, line_ends, may_ask)?,
+        target: connector(&settings.target, LineEnds::AsStored, may_ask)?,
+    })
+}
+
+/// The connector of a source that is looked at for its own sake.
+///
+/// # Errors
+/// If its secret is missing, or certificates cannot be read.
+pub fn source_alone(settings: &SideSettings, may_ask: bool) -> Result<Arc<dyn Connector>, Failure> {
+    connector(settings, LineEnds::Crlf, may_ask)
+}
+
+fn is_maildir(side: &SideSettings) -> bool {
+    matches!(side.endpoint, Endpoint::Maildir(_))
 }
 
 /// Makes the connector of one side. Nothing is sent yet.
-///
-/// # Errors
-/// If its secret is missing.
-pub fn connector(settings: &SideSettings, may_ask: bool) -> Result<Arc<dyn Connector>, Failure> {
+fn connector(settings: &SideSettings, line_ends: LineEnds, may_ask: bool) -> Result<Arc<dyn Connector>, Failure> {
     let address = match &settings.endpoint {
-        Endpoint::Maildir(path) => return Ok(maildir(path)),
+        Endpoint::Maildir(path) => return Ok(Arc::new(MaildirConnector::new(path, line_ends))),
         Endpoint::Imap(address) => address,
     };
     let options = &settings.options;
     let admin = options.admin.as_deref();
     let secret = secrets::obtain(&options.credential, Wanted { side: settings.side, address, admin, may_ask })?;
-    Ok(imap(address, options, secret))
+    imap(address, options, secret).map_err(|error| Failure::connector(settings.side.name(), &error))
 }
 
-fn maildir(path: &Path) -> Arc<dyn Connector> {
-    Arc::new(MaildirConnector::new(path))
-}
-
-fn imap(address: &ImapAddress, options: &SideOptions, secret: SecretSource) -> Arc<dyn Connector> {
+fn imap(address: &ImapAddress, options: &SideOptions, secret: SecretSource) -> Result<Arc<dyn Connector>, ConnectorError> {
     let mut settings = ImapSettings::new(host(address), security(address), &address.user, secret);
     settings.port = address.port;
     settings.login_as = options.login_as();
@@ -65,7 +74,7 @@ fn imap(address: &ImapAddress, options: &SideOptions, secret: SecretSource) -> A
     if let Some(connections) = options.connections {
         settings.connections = connections;
     }
-    Arc::new(ImapConnector::new(settings))
+    Ok(Arc::new(ImapConnector::new(settings)?))
 }
 
 /// Without the brackets that a URL puts around an IPv6 address.
@@ -84,16 +93,17 @@ fn security(address: &ImapAddress) -> Security {
     }
 }
 
-/// How the ledger names the account of an endpoint. Needs no secret.
+/// How the ledger names the account of an endpoint. Needs no secret and opens nothing.
 pub fn account(endpoint: &Endpoint) -> String {
-    match endpoint {
-        Endpoint::Maildir(path) => maildir(path).account(),
-        Endpoint::Imap(address) => {
-            let secret = SecretSource::Password(SecretString::default());
-            let settings = ImapSettings::new(host(address), security(address), &address.user, secret);
-            ImapConnector::new(ImapSettings { port: address.port, ..settings }).account()
-        }
-    }
+    let address = match endpoint {
+        Endpoint::Maildir(path) => return MaildirConnector::new(path, LineEnds::AsStored).account(),
+        Endpoint::Imap(address) => address,
+    };
+    let nothing = SecretSource::Password(SecretString::default());
+    // Without TLS no certificates are read; the account is the same.
+    let mut settings = ImapSettings::new(host(address), Security::None, &address.user, nothing);
+    settings.port = address.port;
+    ImapConnector::new(settings).map_or_else(|_| endpoint.to_string(), |connector| connector.account())
 }
 
 /// The file of the ledger in a state folder.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use limosa_connectors::imap::settings::{SecretSource, TokenSource};
+use limosa_connectors::imap::{SecretSource, TokenSource};
 use secrecy::SecretString;
 
 use crate::endpoint::ImapAddress;

@@ -358,7 +358,7 @@ impl Attempt<'_> {
             // A folder renamed on the source may keep its place on the target: what the new name has taken over stays.
             for heir in works.iter().filter(|heir| heir.target.path == work.target.path) {
                 work.steps.remove.retain(|id| {
-                    !work.ledger.get(id).is_some_and(|(target, _)| heir.ledger.source_of(&target).is_some())
+                    work.ledger.get(id).is_none_or(|(target, _)| heir.ledger.source_of(&target).is_none())
                 });
             }
             works.push(work);
@@ -387,7 +387,7 @@ impl Attempt<'_> {
     async fn carry_out(
         &mut self,
         sessions: &mut Sessions,
-        works: &mut Vec<Work>,
+        works: &mut [Work],
         moves: Vec<Move>,
         target: &Survey,
     ) -> Result<(), Stop> {

@@ -13,13 +13,7 @@ use crate::process::Program;
 
 pub(crate) const PACKAGES: PackageSet = PackageSet {
     server: "cyrus",
-    packages: &[
-        "cyrus-common",
-        "cyrus-imapd",
-        "libsasl2-modules",
-        "libsasl2-modules-db",
-        "sasl2-bin",
-    ],
+    packages: &["cyrus-common", "cyrus-imapd", "libsasl2-modules", "libsasl2-modules-db", "sasl2-bin"],
     without: &["exim4", "gawk", "libsigsegv", "db-util", "db5.3-util", "debconf"],
     programs: &[
         "usr/lib/cyrus/bin/ctl_cyrusdb",
@@ -119,10 +113,7 @@ search_engine: none
             text.push_str(&format!("maxmessagesize: {kib}\n"));
         }
         if !self.suppress.is_empty() {
-            text.push_str(&format!(
-                "suppress_capabilities: {}\n",
-                self.suppress.join(" ")
-            ));
+            text.push_str(&format!("suppress_capabilities: {}\n", self.suppress.join(" ")));
         }
         text.push_str(&self.extra);
         text.push('\n');
@@ -151,22 +142,13 @@ EVENTS {{
 
     fn environment(place: &Place) -> Vec<(String, String)> {
         vec![
-            (
-                "LD_LIBRARY_PATH".to_owned(),
-                PACKAGES.library_path(&place.root),
-            ),
-            (
-                "SASL_PATH".to_owned(),
-                PACKAGES.library_folder(&place.root).join("sasl2").display().to_string(),
-            ),
+            ("LD_LIBRARY_PATH".to_owned(), PACKAGES.library_path(&place.root)),
+            ("SASL_PATH".to_owned(), PACKAGES.library_folder(&place.root).join("sasl2").display().to_string()),
         ]
     }
 
     fn set_password(place: &Place, user: &str, password: &str) -> Result<()> {
-        let failed = |source| LabError::Run {
-            program: "saslpasswd2".to_owned(),
-            source,
-        };
+        let failed = |source| LabError::Run { program: "saslpasswd2".to_owned(), source };
         let database = place.dir.join("sasl/sasldb2");
         let mut child = Command::new(place.root.join("usr/sbin/saslpasswd2"))
             .arg("-f")
@@ -205,10 +187,7 @@ impl Driver for CyrusOptions {
         user.own(&place.sockets)?;
         let (chain, key) = place.certificate(self.certificate)?;
         user.own(&key)?;
-        files::write(
-            &place.dir.join("imapd.conf"),
-            self.configuration(place, &chain, &key),
-        )?;
+        files::write(&place.dir.join("imapd.conf"), self.configuration(place, &chain, &key))?;
         files::write(&place.dir.join("cyrus.conf"), CyrusOptions::services(place))?;
         let (administrator, password) = ADMINISTRATOR;
         CyrusOptions::set_password(place, administrator, password)

@@ -111,8 +111,7 @@ impl Default for DovecotOptions {
                 role("Sent", "\\Sent"),
                 role("Trash", "\\Trash"),
             ],
-            mechanisms: "plain login cram-md5 scram-sha-1 scram-sha-256 xoauth2 oauthbearer"
-                .to_owned(),
+            mechanisms: "plain login cram-md5 scram-sha-1 scram-sha-256 xoauth2 oauthbearer".to_owned(),
             extra: String::new(),
         }
     }
@@ -216,10 +215,7 @@ namespace inbox {{
         );
         for (folder, flag) in &self.special_use {
             // Writing to a String cannot fail.
-            let _ = write!(
-                text,
-                "  mailbox \"{folder}\" {{\n    special_use = {flag}\n  }}\n"
-            );
+            let _ = write!(text, "  mailbox \"{folder}\" {{\n    special_use = {flag}\n  }}\n");
         }
         let _ = write!(
             text,
@@ -297,22 +293,13 @@ protocol imap {{
         }
     }
 
-    fn program(
-        &self,
-        place: &Place,
-        service: &[&str],
-        program: &str,
-        arguments: &[String],
-    ) -> Program {
+    fn program(&self, place: &Place, service: &[&str], program: &str, arguments: &[String]) -> Program {
         // The programs look for `doveconf` where Debian installs it, so it is run first, by its
         // path here; it hands the settings on in the environment.
         let root = &place.root;
         let configuration = place.dir.join("dovecot.conf").display().to_string();
-        let mut argv = vec![
-            root.join("usr/bin/doveconf").display().to_string(),
-            "-c".to_owned(),
-            configuration.clone(),
-        ];
+        let mut argv =
+            vec![root.join("usr/bin/doveconf").display().to_string(), "-c".to_owned(), configuration.clone()];
         argv.extend(service.iter().map(|argument| (*argument).to_owned()));
         argv.push("-e".to_owned());
         argv.push(root.join(program).display().to_string());
@@ -353,18 +340,11 @@ impl Driver for DovecotOptions {
         files::symlink(&modules, &base.join("login/modules"))?;
         let (chain, key) = place.certificate(self.certificate)?;
         let (master, secret) = MASTER;
-        files::write(
-            &dir.join("masters"),
-            format!("{master}:{{PLAIN}}{secret}\n"),
-        )?;
+        files::write(&dir.join("masters"), format!("{master}:{{PLAIN}}{secret}\n"))?;
         if self.read_only {
             files::write(&dir.join("acl"), "* owner lr\n* user=master lr\n")?;
         }
-        let text = self.configuration(
-            place,
-            &chain.display().to_string(),
-            &key.display().to_string(),
-        );
+        let text = self.configuration(place, &chain.display().to_string(), &key.display().to_string());
         files::write(&dir.join("dovecot.conf"), text)
     }
 
@@ -378,7 +358,8 @@ impl Driver for DovecotOptions {
     }
 
     fn add_user(&self, place: &Place, user: &str, password: &str) -> Result<bool> {
-        passwd_line(place, "users", user, password)
+        let stale = passwd_line(place, "users", user, password)?;
+        Ok(stale && !self.require_tls)
     }
 
     fn mail_dir(&self, place: &Place, user: &str) -> Option<PathBuf> {
@@ -410,12 +391,7 @@ impl Driver for DovecotOptions {
     }
 
     fn admin_program(&self, place: &Place, arguments: &[String]) -> Option<Program> {
-        Some(self.program(
-            place,
-            &["-f", "service=doveadm"],
-            "usr/bin/doveadm",
-            arguments,
-        ))
+        Some(self.program(place, &["-f", "service=doveadm"], "usr/bin/doveadm", arguments))
     }
 
     fn maildir(&self) -> Option<maildir::Style> {

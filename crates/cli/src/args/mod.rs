@@ -115,10 +115,11 @@ pub struct FolderArgs {
     /// characters inside a name. Can be given more than once.
     #[arg(long, value_name = "A=B")]
     pub map: Vec<String>,
-    /// Leave folders behind that match: `*` stays within a level, `**` spans levels. Can be given more than once.
+    /// Leave folders behind that match: `*` stays within a name, `**` does not; a folder's own path means all below it
+    /// too. Can be given more than once.
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
-    /// Bring over only folders that match. Can be given more than once.
+    /// Bring over only folders that match, likewise. Can be given more than once.
     #[arg(long, value_name = "GLOB")]
     pub only: Vec<String>,
     /// Bring over views too ("All Mail", "Starred"), whose messages stand in other folders as well.

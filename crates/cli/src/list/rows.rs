@@ -6,6 +6,7 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Usage};
+use crate::open;
 use crate::settings::{Credential, ListSettings, PairSettings, Side, SideOptions, SideSettings};
 
 /// One pair of the list.
@@ -73,7 +74,7 @@ fn parse(bytes: &[u8], settings: &ListSettings) -> Result<Vec<Row>, Usage> {
         };
         if let Ok(pair) = &row.settings {
             // Two runs at once on one pair would stand in each other's way.
-            let key = (pair.source.endpoint.to_string(), pair.target.endpoint.to_string());
+            let key = (open::account(&pair.source.endpoint), open::account(&pair.target.endpoint));
             if let Some(line) = seen.get(&key) {
                 row.settings = Err(Usage::new(format!("the same pair stands in line {line}")).into());
             } else {

@@ -27,7 +27,7 @@ fn glob(option: &str, text: &str) -> Result<Glob, Usage> {
     let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(true).build();
     glob.map_err(|error| {
         Usage::new(format!("{option} \"{text}\" is not a pattern: {}", error.kind()))
-            .hint("* stands for any characters of a name, ** for any levels, ? for one character; \\ takes a meaning away")
+            .hint("* stands for any characters of a name, ** for any levels; \\ takes a sign's meaning away")
     })
 }
 

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use limosa_connectors::imap::settings::{Fingerprint, LoginAs, Trust};
+use limosa_connectors::imap::{Fingerprint, LoginAs, Trust};
 
 use crate::args::{LoginForm, SideArgs};
 use crate::endpoint::Endpoint;
 use crate::failure::Usage;
 
 /// A side of a pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     Source,
     Target,

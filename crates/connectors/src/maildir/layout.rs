@@ -74,27 +74,29 @@ pub(super) fn make_root(root: &Path) -> Result<()> {
 }
 
 /// Makes what is missing of `cur`, `new` and `tmp`, with the rights and owner of `like`.
-fn make_parts(folder: &Path, like: &Path) -> io::Result<()> {
+pub(super) fn make_parts(folder: &Path, like: &Path) -> io::Result<()> {
+    let mut any = false;
     for part in PARTS {
-        make_directory(&folder.join(part), like)?;
+        any |= make_directory(&folder.join(part), like)?;
     }
-    sync_folder(folder)
+    if any { sync_folder(folder) } else { Ok(()) }
 }
 
-fn make_directory(path: &Path, like: &Path) -> io::Result<()> {
+/// Answers whether it had to be made.
+fn make_directory(path: &Path, like: &Path) -> io::Result<bool> {
     let like = fs::metadata(like)?;
     match DirBuilder::new().mode(like.mode() & 0o777).create(path) {
         Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
         Err(error) => return Err(error),
     }
     let made = fs::metadata(path)?;
     if (made.uid(), made.gid()) == (like.uid(), like.gid()) {
-        return Ok(());
+        return Ok(true);
     }
     match chown(path, Some(like.uid()), Some(like.gid())) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        result => result,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(true),
+        result => result.map(|()| true),
     }
 }
 
@@ -175,7 +177,7 @@ pub(super) fn make_folder(root: &Path, path: &FolderPath) -> Result<()> {
     }
     let directory = root.join(directory_name(path));
     let made = make_directory(&directory, root)
-        .and_then(|()| fs::write(directory.join("maildirfolder"), b""))
+        .and_then(|_| fs::write(directory.join("maildirfolder"), b""))
         .and_then(|()| make_parts(&directory, root))
         .and_then(|()| sync_folder(root));
     made.map_err(folder_io("made", &directory))

@@ -56,7 +56,7 @@ fn what_a_row_does_not_say_holds_as_typed_for_all() {
     assert_eq!(first.credential, Credential::File("/run/admin".into()));
     assert_eq!(
         first.login_as(),
-        Some(limosa_connectors::imap::settings::LoginAs::Master { admin: "root".into(), separator: '*' })
+        Some(limosa_connectors::imap::LoginAs::Master { admin: "root".into(), separator: '*' })
     );
     assert!(rows[1].settings.is_ok(), "options for the other rows do no harm to a maildir");
 }

@@ -1,0 +1,37 @@
+# Two commands do all for a newcomer: `make demo` and `make test`. Both install what is missing.
+
+# Outside the checkout, so that a fresh clone builds in seconds.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/limosa/target
+FUZZ_SECONDS ?= 60
+
+.PHONY: help demo test check unit fuzz build bench lab-up lab-down prepare clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+demo: prepare ## Move seeded mailboxes between two real servers, and show what happened
+	@tools/demo
+
+test: prepare check unit fuzz ## Everything that CI runs
+
+check: ## Formatting, lints, licences
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	tools/licences
+
+unit: ## All tests, real servers included
+	cargo run --quiet --locked -p limosa-lab -- deps
+	cargo test --workspace --locked
+
+fuzz: ## Feed the IMAP decoder garbage for FUZZ_SECONDS
+	fuzz/run $(FUZZ_SECONDS)
+
+build: prepare ## Build the release binary
+	cargo build --release --locked -p limosa
+	@echo "built $(CARGO_TARGET_DIR)/release/limosa"
+
+prepare:
+	@tools/prepare
+
+clean: ## Remove what was built and downloaded
+	rm -rf "$(CARGO_TARGET_DIR)" "$(HOME)/.cache/limosa/lab"
