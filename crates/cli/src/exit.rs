@@ -18,15 +18,6 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// All of them with what they mean, for the manual.
-    pub const MEANINGS: [(Self, &'static str); 5] = [
-        (Self::Complete, "Everything stands on the target, and the comparison agrees."),
-        (Self::CannotWork, "It cannot work as it is: wrong password, unknown host, another run on the same pair."),
-        (Self::Usage, "What was typed makes no sense; nothing was done."),
-        (Self::Exceptions, "Finished, with exceptions: messages or folders that were left behind, each by name."),
-        (Self::Unfinished, "Not finished, or with --list a pair that did not finish or cannot work: run it again."),
-    ];
-
     /// The number.
     pub const fn code(self) -> u8 {
         match self {

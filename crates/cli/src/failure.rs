@@ -52,6 +52,7 @@ impl Usage {
     }
 
     /// What is wrong.
+    #[cfg(test)]
     pub fn what(&self) -> &str {
         &self.what
     }

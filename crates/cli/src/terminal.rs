@@ -24,6 +24,7 @@ impl Paint {
     }
 
     /// No colours.
+    #[cfg(test)]
     pub fn off() -> Self {
         Self(false)
     }

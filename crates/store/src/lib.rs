@@ -4,8 +4,8 @@
 //! by name. No message has a row of its own but an exception.
 //!
 //! - [`sqlite`]: [`SqliteStore`], one file for one machine.
-//! - [`rows`]: what a settlement and a folder are as values of a table, the same for every database.
-//! - [`lock`]: one run a pair on this machine.
+//! - `rows`: what a settlement and a folder are as values of a table, the same for every database.
+//! - `lock`: one run a pair on this machine.
 //!
 //! **Invariants.** Every write checks the pair's fence in its own transaction. What cannot be read whole is an error that
 //! names the folder; nothing of it is handed out. A settlement has reached the disk when its call returns.

@@ -39,12 +39,11 @@ pub(crate) fn read_segments(
 ) -> Result<FolderLedger, LedgerError> {
     let damaged = |what: String| LedgerError::Damaged { folder: folder.to_string(), what };
     let mut ledger = FolderLedger::new();
-    let mut expected = segments.first().filter(|first| first.is_base).map_or(1, |base| base.number);
-    for segment in segments {
+    let first = segments.first().filter(|first| first.is_base).map_or(1, |base| base.number);
+    for (segment, expected) in segments.iter().zip(first..) {
         if segment.number != expected {
             return Err(damaged(format!("segment {expected} is not there")));
         }
-        expected += 1;
         codec::apply(&segment.bytes, &mut ledger).map_err(|error| match error {
             CodecError::Newer { found } => LedgerError::Newer { found: found.into(), known: codec::VERSION.into() },
             error => damaged(format!("segment {}: {error}", segment.number)),

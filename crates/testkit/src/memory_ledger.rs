@@ -43,8 +43,8 @@ impl std::error::Error for PowerCut {}
 /// A ledger of one pair in memory.
 ///
 /// What it keeps outlives it: [`MemoryLedger::reopen`] is the next life on the same disk, and fences off the one before.
-/// After its [`PowerHook`] has cut the power, every call fails until then. It keeps plain entries and applies settlements
-/// one by one, so that it shares no code with the stores it is compared with.
+/// After its [`PowerHook`] has cut the power, every call fails until then. Entries stand in plain maps and settlements are
+/// applied to them one by one, so that runs and segments are compared with something that has neither.
 pub struct MemoryLedger {
     disk: Arc<Mutex<Disk>>,
     pair: String,

@@ -64,9 +64,9 @@ fn parse(bytes: &[u8], settings: &ListSettings) -> Result<Vec<Row>, Usage> {
     let mut rows = Vec::new();
     for record in reader.records() {
         let mut row = match record {
-            Ok(record) => row(&record, &columns, settings),
+            Ok(record) => row(&record, line_of(bytes, record.position()), &columns, settings),
             Err(error) => Row {
-                line: error.position().map_or(0, csv::Position::line),
+                line: line_of(bytes, error.position()),
                 source: String::new(),
                 target: String::new(),
                 settings: Err(Usage::new(format!("the row cannot be read: {error}")).into()),
@@ -116,7 +116,16 @@ fn columns(header: &StringRecord) -> Result<Vec<(Side, Column)>, Usage> {
     Ok(columns)
 }
 
-fn row(record: &StringRecord, columns: &[(Side, Column)], settings: &ListSettings) -> Row {
+/// The line on which a row stands. The reader's own position is where it began to look for the row: before the remarks and
+/// empty lines that it passed over.
+fn line_of(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
+    let Some(position) = position else { return 0 };
+    let rest = usize::try_from(position.byte()).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
+    let passed_over = |line: &&[u8]| line.is_empty() || line.starts_with(b"#") || *line == b"\r";
+    position.line() + rest.split(|byte| *byte == b'\n').take_while(passed_over).count() as u64
+}
+
+fn row(record: &StringRecord, line: u64, columns: &[(Side, Column)], settings: &ListSettings) -> Row {
     let cells: HashMap<(Side, Column), &str> =
         columns.iter().copied().zip(record).filter(|(_, cell)| !cell.is_empty()).collect();
     let shown = |side| {
@@ -134,7 +143,7 @@ fn row(record: &StringRecord, columns: &[(Side, Column)], settings: &ListSetting
         })
     };
     Row {
-        line: record.position().map_or(0, csv::Position::line),
+        line,
         source: shown(Side::Source),
         target: shown(Side::Target),
         settings: read().map_err(Failure::from),

@@ -56,10 +56,19 @@ Ctrl-C ends the process at once, with code 130; nothing is lost or doubled by th
 
 ";
 
+/// The exit codes and what they mean.
+const EXITS: [(Exit, &str); 5] = [
+    (Exit::Complete, "Everything stands on the target, and the comparison agrees."),
+    (Exit::CannotWork, "It cannot work as it is: wrong password, unknown host, another run on the same pair."),
+    (Exit::Usage, "What was typed makes no sense; nothing was done."),
+    (Exit::Exceptions, "Finished, with exceptions: messages or folders that were left behind, each by name."),
+    (Exit::Unfinished, "Not finished, or with `--list` a pair that did not finish or cannot work: run it again."),
+];
+
 fn render() -> String {
     let mut text = HEAD.to_owned();
     text.push_str("## Exit codes\n\n| code | means |\n|---|---|\n");
-    for (exit, meaning) in Exit::MEANINGS {
+    for (exit, meaning) in EXITS {
         let _ = writeln!(text, "| {} | {meaning} |", exit.code());
     }
     let mut command = Typed::command();

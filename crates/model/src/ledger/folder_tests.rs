@@ -116,7 +116,7 @@ fn play(steps: Vec<Step>) -> (FolderLedger, Plain) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_ledger_answers_what_a_plain_map_would(

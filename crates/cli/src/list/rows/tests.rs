@@ -31,10 +31,11 @@ fn each_row_is_a_pair_with_its_own_secrets() {
         "\u{feff}target, source,source_password_file,target_password_env\n\
          # a remark\n\
          imaps://a@new,imaps://a@old,/run/a,A_NEW\n\
+         \r\n\n\
          imaps://b@new,imaps://b@old,,\n",
     )
     .expect("a list");
-    assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [3, 6]);
     let first = rows[0].settings.as_ref().expect("a pair");
     assert_eq!((user(&first.source), user(&first.target)), ("a", "a"));
     assert_eq!(first.source.options.credential, Credential::File("/run/a".into()));

@@ -245,7 +245,7 @@ fn settlement() -> impl Strategy<Value = Settlement> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn segments_in_a_row_say_what_the_settlements_said(settlements in prop::collection::vec(settlement(), 0..6)) {
