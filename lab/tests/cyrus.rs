@@ -57,7 +57,7 @@ async fn separators_and_namespaces_are_as_asked() {
 #[tokio::test]
 async fn limits_say_no() {
     let server = start(CyrusOptions {
-        append_limit_kib: Some(4),
+        append_limit: Some(4096),
         suppress: vec!["LITERAL+".to_owned()],
         ..CyrusOptions::default()
     })
@@ -76,7 +76,7 @@ async fn a_full_quota_says_no() {
     let mut client = server.client("alice", "secret").await.unwrap();
     let message = [MESSAGE, &[b'x'; 4096]].concat();
     match client.append("INBOX", "()", None, &message).await {
-        Err(LabError::Answer { answer, .. }) => assert!(answer.contains("OVERQUOTA"), "{answer}"),
+        Err(LabError::Answer { answer, .. }) => assert!(answer.contains("Over quota"), "{answer}"),
         other => panic!("{other:?}"),
     }
 }

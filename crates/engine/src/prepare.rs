@@ -56,8 +56,9 @@ pub async fn prepare(
             before.target = target_path.clone();
             ended.extend(left_behind.drain());
             if !options.dry_run {
-                ledger.put_folder(&before).await?;
+                // Forget first: ids of another folder must never be taken for this one's.
                 ledger.settle(&pair.source.path, &Settlement { forget: true, ..Settlement::default() }).await?;
+                ledger.put_folder(&before).await?;
             }
         }
         let (source, listing) =

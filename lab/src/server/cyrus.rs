@@ -37,8 +37,8 @@ pub struct CyrusOptions {
     pub beside_inbox: bool,
     /// A quota for each mailbox, in kibibytes, set when it is made.
     pub quota_kib: Option<u64>,
-    /// The largest message taken, in kibibytes (`APPENDLIMIT`).
-    pub append_limit_kib: Option<u64>,
+    /// The largest message taken, in bytes (`APPENDLIMIT`).
+    pub append_limit: Option<u64>,
     /// Capabilities not to announce (`suppress_capabilities`).
     pub suppress: Vec<String>,
     /// The certificate to show.
@@ -58,7 +58,7 @@ impl Default for CyrusOptions {
             separator: '/',
             beside_inbox: true,
             quota_kib: None,
-            append_limit_kib: None,
+            append_limit: None,
             suppress: Vec::new(),
             certificate: Certificate::default(),
             require_tls: false,
@@ -109,8 +109,8 @@ search_engine: none
             key = key.display(),
             quota = self.quota_kib.unwrap_or(0),
         );
-        if let Some(kib) = self.append_limit_kib {
-            text.push_str(&format!("maxmessagesize: {kib}\n"));
+        if let Some(bytes) = self.append_limit {
+            text.push_str(&format!("maxmessagesize: {bytes}\n"));
         }
         if !self.suppress.is_empty() {
             text.push_str(&format!("suppress_capabilities: {}\n", self.suppress.join(" ")));

@@ -353,7 +353,7 @@ impl ImapMailbox {
         if now.messages == 0 || first >= now.next {
             return Ok(IdList::new());
         }
-        let return_all = self.offers(b"ESEARCH");
+        let return_all = self.can_use(b"ESEARCH");
         let width = if return_all || now.messages <= SEARCHED {
             u32::MAX
         } else {
@@ -405,6 +405,7 @@ impl ImapMailbox {
         }
         self.ensure_selected(folder).await?;
         let items = FetchItems {
+            flags: true,
             size: true,
             internal_date: true,
             header: HeaderFields::All,
@@ -416,8 +417,10 @@ impl ImapMailbox {
             self.connection.send(&command)
         };
         let tags: Vec<_> = sets.iter().map(ask).collect();
+        let flag_cache = &mut self.flags;
         let take = |data: Untagged| {
             let Untagged::Fetch(fetch) = data else { return };
+            let flags = fetch.flags.as_ref().map(|set| flag_cache.flags(set)).unwrap_or_default();
             let (Some(uid), Some(header)) = (fetch.uid, fetch.header) else { return };
             if !uids.contains(uid) {
                 return;
@@ -426,7 +429,7 @@ impl ImapMailbox {
             let header = bytes::Bytes::copy_from_slice(&header[..header.len().min(HEADER)]);
             let size = fetch.size.unwrap_or(header.len() as u64);
             let internal_date = fetch.internal_date.map(model_date);
-            headers.push(HeaderItem { id: MessageId::Uid(uid), size, internal_date, header });
+            headers.push(HeaderItem { id: MessageId::Uid(uid), flags, size, internal_date, header });
         };
         let done = self.connection.finish(&tags, take).await?;
         match done.iter().find(|done| !done.is_ok()) {
@@ -436,5 +439,23 @@ impl ImapMailbox {
             }
             _ => Ok(headers),
         }
+    }
+
+    /// Bytes of all messages in a folder, by the server's word.
+    pub(crate) async fn sum_of_sizes(&mut self, folder: &Folder) -> Result<u64> {
+        self.select(folder, None, drop).await?;
+        let all = UidSet::starting_at(1);
+        let items = FetchItems { size: true, ..FetchItems::default() };
+        let mut sum: u64 = 0;
+        let command = Command::UidFetch { uids: &all, items, changed_since: None, vanished: false };
+        let done = self
+            .connection
+            .run(&command, |data| {
+                if let Untagged::Fetch(fetch) = data {
+                    sum = sum.saturating_add(fetch.size.unwrap_or(0));
+                }
+            })
+            .await?;
+        if done.is_ok() { Ok(sum) } else { Err(self.connection.place.refused("list", Some(&folder.name), &done.refusal())) }
     }
 }

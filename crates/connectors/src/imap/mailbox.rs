@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use limosa_imap::quirk::Quirks;
 use limosa_model::folder::{FolderPath, Role};
 use limosa_model::mailbox::{
     Batching, Cursor, Detail, Fetch, Mailbox, Moved, Page, Result, Survey, Target, Writer,
@@ -53,16 +54,22 @@ impl ImapMailbox {
         }
     }
 
-    pub(crate) fn offers(&self, capability: &[u8]) -> bool {
-        self.connection.capabilities.has(capability)
+    /// What is known of the server beyond what it says.
+    pub(crate) fn quirks(&self) -> Quirks {
+        Quirks::detect(self.connection.greeting.as_bytes(), &self.connection.id, &self.connection.capabilities)
+    }
+
+    /// Whether the server offers this, and it works there.
+    pub(crate) fn can_use(&self, capability: &[u8]) -> bool {
+        self.quirks().can_use(&self.connection.capabilities, capability)
     }
 
     pub(crate) fn can_qresync(&self) -> bool {
-        !self.without_qresync && self.offers(b"QRESYNC")
+        !self.without_qresync && self.can_use(b"QRESYNC")
     }
 
     pub(crate) fn can_condstore(&self) -> bool {
-        !self.without_condstore && self.offers(b"CONDSTORE")
+        !self.without_condstore && self.can_use(b"CONDSTORE")
     }
 }
 

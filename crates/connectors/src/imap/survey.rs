@@ -228,7 +228,7 @@ impl ImapMailbox {
     /// The survey, with quota and the bytes of every folder.
     pub(crate) async fn read_check(&mut self) -> Result<Survey> {
         let (_, mut survey) = self.list_all(true).await?;
-        if self.offers(b"QUOTA") {
+        if self.can_use(b"QUOTA") {
             survey.limits.room_bytes = self.room().await?;
         }
         let mut unmeasured: Vec<Folder> = Vec::new();

@@ -1,7 +1,6 @@
 //! One connection to a Maildir, as a mailbox that is read.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -167,7 +166,10 @@ fn bytes(files: &mut FolderFiles) -> Option<u64> {
 /// between two of them is told once.
 fn page(files: &mut FolderFiles, basis: Basis, detail: Detail, after: Option<&Cursor>) -> Result<Page> {
     let (began, first) = match after.and_then(|cursor| cursor.0.split_once('/')) {
-        Some((began, base)) => (Watermark::new(began), files.place_after(base.as_bytes())),
+        Some((began, base)) => {
+            let base: Vec<u8> = base.chars().filter_map(|c| u8::try_from(c).ok()).collect();
+            (Watermark::new(began), files.place_after(&base))
+        }
         None => {
             files.list()?;
             (files.watermark(), 0)
@@ -178,7 +180,8 @@ fn page(files: &mut FolderFiles, basis: Basis, detail: Detail, after: Option<&Cu
         .map(|index| Item { id: files.id(index), flags: files.flags(index), size: None, internal_date: None })
         .collect();
     let next = (end < files.len()).then(|| {
-        let base = String::from_utf8_lossy(files.base(end - 1));
+        // Each byte as a character of its own: names need not be UTF-8.
+        let base: String = files.base(end - 1).iter().map(|byte| char::from(*byte)).collect();
         Cursor(format!("{}/{base}", began.as_str()))
     });
     if detail == Detail::Metadata {
@@ -214,13 +217,8 @@ fn headers(files: &mut FolderFiles, ids: &IdList, line_ends: LineEnds) -> Result
                 header: content.header()?,
             })
         })?;
-        match found {
-            None => {}
-            Some(Ok(item)) => items.push(item),
-            // What it is cannot be told; a fetch will say that it cannot be read.
-            Some(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {}
-            Some(Err(error)) => return Err(io_error(Scope::Item, "read", &files.directory().join(id.to_string()), error)),
-        }
+        // Gone, or not to be read: what it is cannot be told, and a fetch will say which.
+        items.extend(found.and_then(std::io::Result::ok));
     }
     Ok(items)
 }

@@ -28,7 +28,7 @@ pub(super) fn io_error(scope: Scope, doing: &str, path: &Path, error: io::Error)
 }
 
 /// Shortens `map_err` for operations on a folder.
-pub(super) fn folder_io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ConnectorError {
+pub(super) fn folder_io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ConnectorError + use<> {
     let path = path.to_owned();
     move |error| io_error(Scope::Folder, doing, &path, error)
 }

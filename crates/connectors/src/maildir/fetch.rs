@@ -125,7 +125,8 @@ impl Fetch for MaildirFetch<'_> {
             self.running = Some(work.start());
         }
         let came = came?;
+        let any = !came.is_empty();
         into.extend(came);
-        Ok(!into.is_empty())
+        Ok(any)
     }
 }

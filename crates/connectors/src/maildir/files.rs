@@ -39,9 +39,8 @@ struct Snapshot {
 
 impl PartialEq for Snapshot {
     fn eq(&self, other: &Self) -> bool {
-        let names = |snapshot: &Self| (0..snapshot.places.len());
         self.places.len() == other.places.len()
-            && names(self).all(|n| self.name(n) == other.name(n) && self.places[n].new == other.places[n].new)
+            && (0..self.places.len()).all(|n| self.name(n) == other.name(n) && self.places[n].new == other.places[n].new)
     }
 }
 

@@ -46,7 +46,7 @@ impl SqliteLedger {
     /// Begins a write, unless somebody else has the pair by now. Dropped without a commit, nothing of it has happened.
     async fn begin<'c>(&self, connection: &'c mut SqliteConnection) -> Result<Transaction<'c, Sqlite>> {
         let mut transaction = connection.begin_with(BEGIN_WRITE).await.map_err(unwritten)?;
-        let ours = sqlx::query("SELECT 1 FROM pair WHERE id = ? AND ? > 0").bind(self.pair).bind(self.fence);
+        let ours = sqlx::query("SELECT 1 FROM pair WHERE id = ? AND fence = ?").bind(self.pair).bind(self.fence);
         if ours.fetch_optional(&mut *transaction).await.map_err(unwritten)?.is_none() {
             return Err(LedgerError::Fenced { pair: self.name.clone() });
         }
