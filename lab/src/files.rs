@@ -1,5 +1,6 @@
 //! How does the laboratory write files, so that every error names its path?
 
+use std::fs::File;
 use std::path::Path;
 
 use crate::error::{LabError, Result};
@@ -98,6 +99,14 @@ impl MailUser {
             return Ok(());
         }
         std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid)).map_err(LabError::file("hand over", path))
+    }
+
+    /// As [`MailUser::own`], for an open file.
+    pub(crate) fn own_file(&self, file: &File, path: &Path) -> Result<()> {
+        if !self.root {
+            return Ok(());
+        }
+        std::os::unix::fs::fchown(file, Some(self.uid), Some(self.gid)).map_err(LabError::file("hand over", path))
     }
 
     /// Says so if the mail user cannot enter a folder because of one above it.

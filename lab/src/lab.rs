@@ -174,6 +174,16 @@ impl Base {
     }
 }
 
+/// Where `limosa-lab up` keeps its servers unless told otherwise: `run` beside [`cache_folder`].
+///
+/// # Errors
+/// As [`cache_folder`].
+pub fn run_folder() -> Result<PathBuf> {
+    let mut folder = cache_folder()?;
+    folder.set_file_name("run");
+    Ok(folder)
+}
+
 /// The folder of unpacked servers: `LIMOSA_LAB_CACHE`, else `~/.cache/limosa/lab/root`, but for root
 /// `/var/cache/limosa/lab/root`: servers started by root leave root behind, and must still be able to
 /// reach their programs, which root's home does not allow.

@@ -30,6 +30,18 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long a server may take to end in order before it is killed.
 const END_WITHIN: Duration = Duration::from_secs(5);
 
+pub(crate) fn fetch_dovecot(cache: &Path) -> Result<()> {
+    dovecot::PACKAGES.ensure(cache).map(drop)
+}
+
+pub(crate) fn fetch_cyrus(cache: &Path) -> Result<()> {
+    cyrus::PACKAGES.ensure(cache).map(drop)
+}
+
+pub(crate) fn fetch_courier(cache: &Path) -> Result<()> {
+    courier::PACKAGES.ensure(cache).map(drop)
+}
+
 /// Where one server lives.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -380,10 +392,6 @@ impl Server {
 
     pub(crate) fn maildir_style(&self) -> Option<crate::maildir::Style> {
         self.inner.driver.maildir()
-    }
-
-    pub(crate) fn mail_user(&self) -> files::MailUser {
-        self.inner.place.base.mail_user.clone()
     }
 
     fn signal(&self, signal: Signal) {

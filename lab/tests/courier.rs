@@ -69,11 +69,7 @@ async fn a_full_quota_says_no() {
 
 #[tokio::test]
 async fn cleartext_sign_in_is_refused_where_tls_is_required() {
-    let server = start(CourierOptions {
-        require_tls: true,
-        ..CourierOptions::default()
-    })
-    .await;
+    let server = start(CourierOptions { require_tls: true, ..CourierOptions::default() }).await;
     let mut client = Client::connect(server.imap_address()).await.unwrap();
     match client.login("alice", "secret").await {
         Err(LabError::Answer { answer, .. }) => assert!(answer.contains("TLS"), "{answer}"),

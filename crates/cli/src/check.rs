@@ -8,7 +8,7 @@ use limosa_engine::Progress;
 use limosa_engine::check::{CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, check};
 use limosa_model::Connector;
 
-use crate::copy::{cannot_work, write_json, write_out};
+use crate::copy::{Failed, cannot_work, write_json, write_out};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::open;
@@ -45,10 +45,17 @@ pub async fn run(settings: CheckSettings, (source, target): Connectors, screen: 
     let watch = screen.watch(&progress, None);
     let report = check(source.as_ref(), target.as_deref(), &settings.folders, &progress).await;
     watch.end().await;
-    let report = report.map_err(|error| {
-        let target = target.as_ref().map(|target| target.account()).unwrap_or_default();
-        cannot_work(error, &source.account(), &target)
-    })?;
+    let report = match report {
+        Ok(report) => report,
+        Err(error) => {
+            let target = target.as_ref().map(|target| target.account()).unwrap_or_default();
+            let failure = cannot_work(error, &source.account(), &target);
+            if settings.json {
+                write_json(&Failed::typed(&source.account(), &target, &failure))?;
+            }
+            return Err(failure);
+        }
+    };
     if settings.json {
         write_json(&report)?;
     } else {
@@ -131,7 +138,8 @@ fn refusals(report: &CheckReport, paint: Paint, text: &mut String) {
     let too_big = &report.too_big;
     if too_big.messages > 0 {
         let number = counted(too_big.messages, "message is", "messages are");
-        let line = format!("{number} larger than the target takes, and would be left behind ({})", bytes(too_big.bytes));
+        let line =
+            format!("{number} larger than the target takes, and would be left behind ({})", bytes(too_big.bytes));
         let _ = writeln!(text, "{}", paint.yellow(&line));
         messages("Too large", &too_big.named, paint, text);
         if too_big.messages > SOME as u64 {
@@ -154,7 +162,8 @@ fn refusals(report: &CheckReport, paint: Paint, text: &mut String) {
         }
         text.push('\n');
     }
-    let nothing = too_big.messages == 0 && report.unkept_flags.is_empty() && report.quota.is_none_or(|quota| quota.fits);
+    let nothing =
+        too_big.messages == 0 && report.unkept_flags.is_empty() && report.quota.is_none_or(|quota| quota.fits);
     if report.target.is_some() && nothing {
         let _ = writeln!(text, "{}\n", paint.green("The target is expected to take everything."));
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use limosa_engine::{Outcome, Pair, PassError, Progress, Report, Side};
-use limosa_model::{Ledger, LedgerError, PairKey};
+use limosa_model::{ConnectorError, ErrorKind, Ledger, LedgerError, PairKey};
 use limosa_store::SqliteStore;
 use serde::Serialize;
 
@@ -89,8 +89,8 @@ async fn take_ledger(
 /// A pass or check that could not work, in words for people.
 pub fn cannot_work(error: PassError, source: &str, target: &str) -> Failure {
     match error {
-        PassError::Connector { side: Side::Source, error } => Failure::connector(&format!("source {source}"), &error),
-        PassError::Connector { side: Side::Target, error } => Failure::connector(&format!("target {target}"), &error),
+        PassError::Connector { side: Side::Source, error } => connector("source", source, &error),
+        PassError::Connector { side: Side::Target, error } => connector("target", target, &error),
         PassError::Ledger(error) => Failure::ledger(&error),
         PassError::SameAccount { account } => {
             Failure::new("same-account", format!("source and target are the same mailbox, {account}"))
@@ -98,6 +98,17 @@ pub fn cannot_work(error: PassError, source: &str, target: &str) -> Failure {
         }
         other => Failure::new("internal", other.to_string()).because_of(&other),
     }
+}
+
+/// A connector knows what helps, and not how it is typed.
+fn connector(side: &str, account: &str, error: &ConnectorError) -> Failure {
+    let mut failure = Failure::connector(&format!("{side} {account}"), error);
+    if error.kind() == ErrorKind::Tls {
+        let hint =
+            failure.hint.get_or_insert_with(|| "to trust this server, compare its certificate with its owner".into());
+        hint.push_str(&format!("; options: --{side}-ca-file FILE, --{side}-fingerprint SHA256"));
+    }
+    failure
 }
 
 fn tell(report: &Report, run: &RunSettings, ledger: &Path) -> Result<(), Failure> {

@@ -62,8 +62,11 @@ impl Endpoint {
         };
         let address = imap(rest, encryption)?;
         if address.encryption == Encryption::Cleartext && !allow_cleartext && !address.is_loopback() {
-            return Err(Usage::new(format!("tls=none would send mail and password to {} for all to read", address.host))
-                .hint("use imaps:// or imap:// with STARTTLS; or, in a network that you trust, --allow-cleartext"));
+            return Err(Usage::new(format!(
+                "tls=none would send mail and password to {} for all to read",
+                address.host
+            ))
+            .hint("use imaps:// or imap:// with STARTTLS; or, in a network that you trust, --allow-cleartext"));
         }
         Ok(Self::Imap(address))
     }
@@ -165,7 +168,9 @@ fn read_query(query: &str, encryption: Encryption) -> Result<Encryption, Usage> 
 fn split_port(server: &str) -> Result<(&str, Option<u16>), Usage> {
     let bare_v6 = server.matches(':').count() > 1 && !server.starts_with('[');
     if bare_v6 {
-        return Err(Usage::new("an IPv6 address in an endpoint needs brackets").hint("write imaps://user@[2001:db8::1]:993"));
+        return Err(
+            Usage::new("an IPv6 address in an endpoint needs brackets").hint("write imaps://user@[2001:db8::1]:993")
+        );
     }
     let split = match server.rfind(']') {
         Some(end) => server[end + 1..].strip_prefix(':').map(|port| (&server[..=end], port)),

@@ -76,8 +76,14 @@ async fn standing(store: &SqliteStore, key: PairKey) -> Result<Standing, LedgerE
 
 fn render(standings: &[Standing]) -> String {
     use Align::{Left, Right};
-    let heading =
-        [("source", Left), ("target", Left), ("folders", Right), ("messages", Right), ("exceptions", Right), ("size", Right)];
+    let heading = [
+        ("source", Left),
+        ("target", Left),
+        ("folders", Right),
+        ("messages", Right),
+        ("exceptions", Right),
+        ("size", Right),
+    ];
     let row = |standing: &Standing| {
         let mut row = vec![standing.source.clone(), standing.target.clone()];
         if standing.busy {

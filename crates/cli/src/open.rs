@@ -65,7 +65,11 @@ fn connector(settings: &SideSettings, line_ends: LineEnds, may_ask: bool) -> Res
     imap(address, options, secret).map_err(|error| Failure::connector(settings.side.name(), &error))
 }
 
-fn imap(address: &ImapAddress, options: &SideOptions, secret: SecretSource) -> Result<Arc<dyn Connector>, ConnectorError> {
+fn imap(
+    address: &ImapAddress,
+    options: &SideOptions,
+    secret: SecretSource,
+) -> Result<Arc<dyn Connector>, ConnectorError> {
     let mut settings = ImapSettings::new(host(address), security(address), &address.user, secret);
     settings.port = address.port;
     settings.login_as = options.login_as();

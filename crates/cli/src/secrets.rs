@@ -45,7 +45,9 @@ pub fn obtain(credential: &Credential, wanted: Wanted<'_>) -> Result<SecretSourc
         Credential::File(path) => password_file(path, wanted).map(SecretSource::Password),
         Credential::Variable(name) => match variable(name, wanted)? {
             Some(password) => Ok(SecretSource::Password(password)),
-            None => Err(no_password(format!("the variable {name} is not set; it was to hold the password of {wanted}"))),
+            None => {
+                Err(no_password(format!("the variable {name} is not set; it was to hold the password of {wanted}")))
+            }
         },
         Credential::TokenCommand(command) => Ok(SecretSource::Token(Arc::new(TokenCommand::new(command, wanted)))),
         Credential::Usual => match variable(wanted.side.password_variable(), wanted)? {
@@ -154,7 +156,8 @@ impl TokenSource for TokenCommand {
         if !output.status.success() {
             return Err(format!("{name} ended with {}{}", output.status, last_words(&output.stderr)));
         }
-        let token = String::from_utf8(output.stdout).map_err(|_| format!("{name} printed something that is no token"))?;
+        let token =
+            String::from_utf8(output.stdout).map_err(|_| format!("{name} printed something that is no token"))?;
         let token = token.trim();
         if token.is_empty() {
             return Err(format!("{name} printed no token{}", last_words(&output.stderr)));

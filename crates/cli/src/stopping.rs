@@ -28,7 +28,8 @@ impl Stopping {
     /// If the system does not let us listen.
     pub fn listen(screen: Screen) -> Result<Self, Failure> {
         let stopping = Self::default();
-        let refused = |error: std::io::Error| Failure::new("local-io", "signals cannot be listened for").because(&error);
+        let refused =
+            |error: std::io::Error| Failure::new("local-io", "signals cannot be listened for").because(&error);
         let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
         let asked = stopping.clone();

@@ -76,21 +76,31 @@ fn happened(folder: &FolderReport) -> bool {
 }
 
 fn folders(report: &Report, paint: Paint, text: &mut String) {
-    let shown: Vec<&FolderReport> =
+    let mut shown: Vec<&FolderReport> =
         report.folders.iter().filter(|folder| report.pass == PassKind::Initial || happened(folder)).collect();
     let unchanged = report.folders.len() - shown.len();
+    shown.sort_by_key(|folder| !folder.source.is_inbox());
     if !shown.is_empty() {
-        let columns: Vec<&Column> =
-            COLUMNS.iter().filter(|(_, always, figure)| *always || shown.iter().any(|folder| figure(folder) > 0)).collect();
+        let columns: Vec<&Column> = COLUMNS
+            .iter()
+            .filter(|(_, always, figure)| *always || shown.iter().any(|folder| figure(folder) > 0))
+            .collect();
         let mut heading = vec![("folder", Align::Left)];
         heading.extend(columns.iter().map(|(title, ..)| (*title, Align::Right)));
-        heading.insert(3, ("size", Align::Right));
+        // A dry run knows how many messages there are to copy, and not how large they are.
+        if report.dry_run {
+            heading[2].0 = "to copy";
+        } else {
+            heading.insert(3, ("size", Align::Right));
+        }
         let rows: Vec<Vec<String>> = shown
             .iter()
             .map(|folder| {
                 let mut row = vec![folder_name(folder)];
                 row.extend(columns.iter().map(|(_, _, figure)| count(figure(folder))));
-                row.insert(3, bytes(folder.copied.bytes));
+                if !report.dry_run {
+                    row.insert(3, bytes(folder.copied.bytes));
+                }
                 row
             })
             .collect();
@@ -166,7 +176,11 @@ fn listed(title: &str, number: usize, lines: impl Iterator<Item = String>, text:
 
 fn volume(volume: &Volume, what: &str) -> String {
     let messages = counted(volume.messages, "message", "messages");
-    if volume.messages == 0 { format!("0 {what}") } else { format!("{messages} {what} ({})", bytes(volume.bytes)) }
+    if volume.messages == 0 {
+        return format!("0 {what}");
+    }
+    let size = if volume.bytes > 0 { format!(" ({})", bytes(volume.bytes)) } else { String::new() };
+    format!("{messages} {what}{size}")
 }
 
 fn totals(report: &Report, text: &mut String) {
@@ -187,15 +201,24 @@ fn totals(report: &Report, text: &mut String) {
     let _ = write!(text, "{}; {}", parts.join(", "), span(Duration::from_secs_f64(seconds)));
     if report.copied.messages > 0 && seconds > 0.0 && !report.dry_run {
         let rate = |number: u64| (number as f64 / seconds).round() as u64;
-        let _ = write!(text, " ({} messages/s, {}/s)", count(rate(report.copied.messages)), bytes(rate(report.copied.bytes)));
+        let _ = write!(
+            text,
+            " ({} messages/s, {}/s)",
+            count(rate(report.copied.messages)),
+            bytes(rate(report.copied.bytes))
+        );
     }
     let trips = report.round_trips;
-    let _ = writeln!(
-        text,
-        ", {} round trips to the source and {} to the target",
-        count(trips.source),
-        count(trips.target)
-    );
+    // A Maildir knows no round trips.
+    if trips.source + trips.target > 0 {
+        let _ = write!(
+            text,
+            ", {} round trips to the source and {} to the target",
+            count(trips.source),
+            count(trips.target)
+        );
+    }
+    text.push('\n');
 }
 
 fn verdict(report: &Report, paint: Paint, text: &mut String) {
@@ -214,7 +237,10 @@ fn verdict(report: &Report, paint: Paint, text: &mut String) {
     let _ = writeln!(text, "{sentence}");
     if !report.dry_run {
         let _ = write!(text, "Grade: {grade}");
-        let reasons: Vec<_> = report.reasons.iter().map(|reason| clean(reason)).collect();
+        // Why it did not finish is told below.
+        let told = report.unfinished.as_ref().map_or("", |unfinished| unfinished.what.as_str());
+        let reasons = report.reasons.iter().filter(|reason| told.is_empty() || !reason.contains(told));
+        let reasons: Vec<_> = reasons.map(|reason| clean(reason)).collect();
         if !reasons.is_empty() {
             let _ = write!(text, " ({})", reasons.join("; "));
         }
@@ -236,6 +262,8 @@ fn next_step(report: &Report) -> Option<&'static str> {
             Some("once the causes are mended, run the same command with --retry-exceptions.")
         }
         Outcome::Exceptions => Some("see the folders above; run the same command once the causes are mended."),
+        // The hint says what to do.
+        Outcome::Unfinished if report.unfinished.as_ref().is_some_and(|unfinished| unfinished.hint.is_some()) => None,
         Outcome::Unfinished => Some("run the same command again: it goes on where this run stopped."),
     }
 }

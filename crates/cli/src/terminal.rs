@@ -121,8 +121,11 @@ pub fn bytes(number: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-/// A time span in its two largest units: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
+/// A time span in its two largest units: `40 ms`, `1.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
 pub fn span(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        return format!("{} ms", time.as_millis());
+    }
     if time < Duration::from_secs(10) {
         return format!("{:.1} s", time.as_secs_f64());
     }
@@ -188,9 +191,14 @@ mod tests {
         {
             assert_eq!(bytes(number), text);
         }
-        for (seconds, text) in
-            [(0.42, "0.4 s"), (12.6, "13 s"), (200.0, "3 min 20 s"), (7500.0, "2 h 5 min"), (273_600.0, "3 d 4 h")]
-        {
+        for (seconds, text) in [
+            (0.042, "42 ms"),
+            (1.42, "1.4 s"),
+            (12.6, "13 s"),
+            (200.0, "3 min 20 s"),
+            (7500.0, "2 h 5 min"),
+            (273_600.0, "3 d 4 h"),
+        ] {
             assert_eq!(span(Duration::from_secs_f64(seconds)), text);
         }
     }

@@ -4,3 +4,4 @@
 //! `survey`, `changes`, `fetch`, `writer`, `steps`, `error`.
 
 pub mod imap;
+pub mod maildir;

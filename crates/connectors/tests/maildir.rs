@@ -1,5 +1,7 @@
 //! Does a Maildir keep the contract, and does it do so among other clients?
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics, in its helpers too")]
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use limosa_connectors::maildir::{LineEnds, MaildirConnector};
-use limosa_model::{Connector, Flags, FolderPath, InternalDate, SystemFlags};
+use limosa_model::{Connector, Flags, FolderPath, InternalDate};
 use limosa_testkit::conformance::{Declared, Harness, Seen};
 
 /// Plain code over the same files: one message one file, names and letters by hand.
@@ -114,7 +116,10 @@ fn mutf7(name: &str) -> String {
             continue;
         }
         flush(&mut text, &mut shifted);
-        text.push_str(if c == '&' { "&-" } else { c.encode_utf8(&mut [0; 4]) });
+        text.push(c);
+        if c == '&' {
+            text.push('-');
+        }
     }
     flush(&mut text, &mut shifted);
     text

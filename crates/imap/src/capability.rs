@@ -65,16 +65,12 @@ impl Capabilities {
         if is(b"LITERAL-") && self.announces(b"LITERAL+") {
             return true;
         }
-        self.announces(b"IMAP4rev2")
-            && !self.announces(b"IMAP4rev1")
-            && IN_REV2.iter().any(|implied| is(implied))
+        self.announces(b"IMAP4rev2") && !self.announces(b"IMAP4rev1") && IN_REV2.iter().any(|implied| is(implied))
     }
 
     /// Whether `name` itself was in the list.
     pub fn announces(&self, name: &[u8]) -> bool {
-        self.names
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(name))
+        self.names.iter().any(|known| known.eq_ignore_ascii_case(name))
     }
 
     /// The values of capabilities of the form `key=value`, such as `AUTH=PLAIN`.
@@ -92,8 +88,7 @@ impl Capabilities {
 
     /// Whether a SASL mechanism is on offer.
     pub fn has_mechanism(&self, name: &[u8]) -> bool {
-        self.mechanisms()
-            .any(|mechanism| mechanism.eq_ignore_ascii_case(name))
+        self.mechanisms().any(|mechanism| mechanism.eq_ignore_ascii_case(name))
     }
 
     /// The largest message in bytes that APPEND takes, where one limit holds for all folders (RFC 7889).

@@ -16,9 +16,8 @@ pub struct InternalDate {
     pub offset_minutes: i16,
 }
 
-const MONTHS: [&[u8; 3]; 12] = [
-    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
-];
+const MONTHS: [&[u8; 3]; 12] =
+    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 
 /// Seconds of the first and the last moment that four digits of year can say.
 const FIRST_SECOND: i64 = -62_135_596_800;
@@ -27,10 +26,7 @@ const LAST_SECOND: i64 = 253_402_300_799;
 impl InternalDate {
     /// A moment in UTC.
     pub const fn utc(seconds: i64) -> Self {
-        Self {
-            seconds,
-            offset_minutes: 0,
-        }
+        Self { seconds, offset_minutes: 0 }
     }
 
     /// Reads a date as servers send it, without its quotes.
@@ -46,8 +42,7 @@ impl InternalDate {
     /// The strict wire form without quotes, 26 bytes: `17-Jul-1996 02:44:25 -0700`.
     /// A moment outside the years 1 to 9999 is moved to the nearest one inside.
     pub fn format(self) -> String {
-        let local =
-            (self.seconds + i64::from(self.offset_minutes) * 60).clamp(FIRST_SECOND, LAST_SECOND);
+        let local = (self.seconds + i64::from(self.offset_minutes) * 60).clamp(FIRST_SECOND, LAST_SECOND);
         let (year, month, day) = civil_from_days(local.div_euclid(86_400));
         let second = local.rem_euclid(86_400);
         let month = MONTHS[(month - 1) as usize];
@@ -115,15 +110,7 @@ fn parse_fixed(bytes: &[u8]) -> Option<InternalDate> {
         b'-' => -1,
         _ => return None,
     };
-    build(
-        year,
-        month,
-        day,
-        [hour, minute, second],
-        sign,
-        zone_hours,
-        zone_minutes,
-    )
+    build(year, month, day, [hour, minute, second], sign, zone_hours, zone_minutes)
 }
 
 fn parse_lenient(bytes: &[u8]) -> Option<InternalDate> {
@@ -155,15 +142,7 @@ fn parse_lenient(bytes: &[u8]) -> Option<InternalDate> {
     }
     let zone = trim_start(rest).trim_ascii_end();
     let (sign, zone_hours, zone_minutes) = parse_zone(zone)?;
-    build(
-        u32::try_from(year).ok()?,
-        month,
-        day,
-        [hour, minute, second],
-        sign,
-        zone_hours,
-        zone_minutes,
-    )
+    build(u32::try_from(year).ok()?, month, day, [hour, minute, second], sign, zone_hours, zone_minutes)
 }
 
 fn parse_zone(zone: &[u8]) -> Option<(i32, u32, u32)> {
@@ -204,9 +183,7 @@ fn separator<'a>(bytes: &'a [u8], allowed: &[u8]) -> Option<&'a [u8]> {
 }
 
 fn month_number(name: &[u8]) -> Option<u32> {
-    let index = MONTHS
-        .iter()
-        .position(|month| name.eq_ignore_ascii_case(*month))?;
+    let index = MONTHS.iter().position(|month| name.eq_ignore_ascii_case(*month))?;
     Some(index as u32 + 1)
 }
 
@@ -231,19 +208,13 @@ fn build(
         return None;
     }
     let offset_minutes = zone_sign * (zone_hours * 60 + zone_minutes) as i32;
-    let local = days_from_civil(i64::from(year), month, day) * 86_400
-        + i64::from(hour * 3600 + minute * 60 + second);
-    Some(InternalDate {
-        seconds: local - i64::from(offset_minutes) * 60,
-        offset_minutes: offset_minutes as i16,
-    })
+    let local = days_from_civil(i64::from(year), month, day) * 86_400 + i64::from(hour * 3600 + minute * 60 + second);
+    Some(InternalDate { seconds: local - i64::from(offset_minutes) * 60, offset_minutes: offset_minutes as i16 })
 }
 
 fn days_in_month(year: u32, month: u32) -> u32 {
     match month {
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
-            29
-        }
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,
@@ -266,16 +237,11 @@ fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = (day_of_year - (153 * shifted_month + 2) / 5 + 1) as u32;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    } as u32;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 } as u32;
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }

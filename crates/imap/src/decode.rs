@@ -9,8 +9,8 @@ use memchr::memchr;
 
 use crate::flags::KeywordTable;
 use crate::response::{
-    Fast, Fetch, Items, Parsed, Response, Untagged, ends_with_body_name, fast_items, fetch_head,
-    is_prose, read_items, response,
+    Fast, Fetch, Items, Parsed, Response, Untagged, ends_with_body_name, fast_items, fetch_head, is_prose, read_items,
+    response,
 };
 use crate::token::Cursor;
 
@@ -26,10 +26,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            line: 8 << 20,
-            literal: 16 << 20,
-        }
+        Self { line: 8 << 20, literal: 16 << 20 }
     }
 }
 
@@ -77,9 +74,7 @@ pub enum ProtocolError {
     },
     /// What followed a message body does not close its FETCH line: the body was shorter or longer
     /// than announced, and the bytes taken for it must not be used.
-    #[error(
-        "the body of message {sequence} was announced with {size} bytes, but its line does not end after them"
-    )]
+    #[error("the body of message {sequence} was announced with {size} bytes, but its line does not end after them")]
     BodyNotClosed {
         /// The message's sequence number.
         sequence: u32,
@@ -115,19 +110,12 @@ pub struct Decoder {
 }
 
 #[derive(Debug)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "one of them a connection, never moved"
-)]
+#[allow(clippy::large_enum_variant, reason = "one of them a connection, never moved")]
 enum State {
     /// In front of, or within, a response.
     Response,
     /// Within a body; `remaining` bytes are still to come.
-    Body {
-        fetch: Fetch,
-        size: u64,
-        remaining: u64,
-    },
+    Body { fetch: Fetch, size: u64, remaining: u64 },
     /// Behind a body, up to the end of its line.
     Tail { fetch: Fetch, size: u64 },
     /// A body that stood in line is to be handed on.
@@ -170,10 +158,7 @@ impl Decoder {
     /// A decoder that sends every line through the careful reader: the oracle for the quick one.
     #[doc(hidden)]
     pub fn without_fast_path(limits: Limits) -> Self {
-        Self {
-            use_fast_path: false,
-            ..Self::new(limits)
-        }
+        Self { use_fast_path: false, ..Self::new(limits) }
     }
 
     /// The read buffer, with at least 64 KiB free: append what the socket gives.
@@ -203,10 +188,7 @@ impl Decoder {
     /// # Errors
     /// [`ProtocolError`] where the stream cannot be followed any longer; from then on the same
     /// error again. Lines that are merely odd are no errors.
-    #[allow(
-        clippy::should_implement_trait,
-        reason = "None means not yet, not the end"
-    )]
+    #[allow(clippy::should_implement_trait, reason = "None means not yet, not the end")]
     pub fn next(&mut self) -> Result<Option<Event>, ProtocolError> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
@@ -233,32 +215,21 @@ impl Decoder {
                     if *remaining == 0 {
                         self.enter_tail();
                     }
-                    return Ok(Some(Event::BodyChunk(
-                        self.buffer.split_to(length).freeze(),
-                    )));
+                    return Ok(Some(Event::BodyChunk(self.buffer.split_to(length).freeze())));
                 }
                 State::InlineBody { body, .. } if !body.is_empty() => {
                     return Ok(Some(Event::BodyChunk(std::mem::take(body))));
                 }
                 State::InlineBody { .. } => {
-                    let State::InlineBody { fetch, .. } =
-                        std::mem::replace(&mut self.state, State::Response)
-                    else {
+                    let State::InlineBody { fetch, .. } = std::mem::replace(&mut self.state, State::Response) else {
                         continue;
                     };
                     return Ok(Some(Event::BodyEnd { fetch }));
                 }
                 State::Tail { fetch, size } => {
                     // Said at the first byte, so that a lying server's next message is not awaited.
-                    if self
-                        .buffer
-                        .first()
-                        .is_some_and(|byte| !matches!(byte, b' ' | b')'))
-                    {
-                        return Err(ProtocolError::BodyNotClosed {
-                            sequence: fetch.sequence,
-                            size: *size,
-                        });
+                    if self.buffer.first().is_some_and(|byte| !matches!(byte, b' ' | b')')) {
+                        return Err(ProtocolError::BodyNotClosed { sequence: fetch.sequence, size: *size });
                     }
                 }
             }
@@ -290,9 +261,7 @@ impl Decoder {
         let end = found.map_or(self.buffer.len(), |length| self.scanned + length + 1);
         self.scanned = end;
         if end - self.literals > self.limits.line {
-            return Err(ProtocolError::LineTooLong {
-                limit: self.limits.line,
-            });
+            return Err(ProtocolError::LineTooLong { limit: self.limits.line });
         }
         if found.is_none() {
             return Ok(None);
@@ -301,10 +270,7 @@ impl Decoder {
             Some(_) if matches!(self.state, State::Response) && is_prose(&self.buffer) => None,
             Some(Some(size)) => Some(size),
             Some(None) => {
-                return Err(ProtocolError::LiteralTooLong {
-                    size: u64::MAX,
-                    limit: self.limits.literal,
-                });
+                return Err(ProtocolError::LiteralTooLong { size: u64::MAX, limit: self.limits.literal });
             }
             None => None,
         };
@@ -322,30 +288,19 @@ impl Decoder {
             return None;
         }
         let items_start = items_start + usize::from(self.buffer[items_start..].starts_with(b"("));
-        let mut fetch = Fetch {
-            sequence,
-            ..Fetch::default()
-        };
+        let mut fetch = Fetch { sequence, ..Fetch::default() };
         if self.use_fast_path && self.line_start == 0 {
             let items = without_line_end(&self.buffer[items_start..end]);
             if let Fast::BodyAhead(_) = fast_items(items, &mut fetch, &mut self.keywords, true) {
                 return Some(fetch);
             }
-            fetch = Fetch {
-                sequence,
-                ..Fetch::default()
-            };
+            fetch = Fetch { sequence, ..Fetch::default() };
         }
         // A copy, so that the buffer stays in one piece if this turns out to be no body.
         let copy = Bytes::copy_from_slice(&self.buffer[..end]);
         let mut cursor = Cursor::new(&copy, items_start);
         let items = read_items(&mut cursor, &mut fetch, &mut self.keywords, true);
-        if let Items {
-            body_ahead: Some(_),
-            body: None,
-            ..
-        } = items
-        {
+        if let Items { body_ahead: Some(_), body: None, .. } = items {
             return Some(fetch);
         }
         self.looks += 1;
@@ -355,11 +310,7 @@ impl Decoder {
     fn start_body(&mut self, end: usize, fetch: Fetch, size: u64) -> Event {
         self.buffer.advance(end);
         self.forget_scan();
-        self.state = State::Body {
-            fetch: fetch.clone(),
-            size,
-            remaining: size,
-        };
+        self.state = State::Body { fetch: fetch.clone(), size, remaining: size };
         if size == 0 {
             self.enter_tail();
         }
@@ -367,17 +318,14 @@ impl Decoder {
     }
 
     fn enter_tail(&mut self) {
-        if let State::Body { fetch, size, .. } = std::mem::replace(&mut self.state, State::Response)
-        {
+        if let State::Body { fetch, size, .. } = std::mem::replace(&mut self.state, State::Response) {
             self.state = State::Tail { fetch, size };
         }
     }
 
     fn keep_literal(&mut self, end: usize, size: u64) -> Result<(), ProtocolError> {
         let limit = self.limits.literal;
-        let total = usize::try_from(size)
-            .ok()
-            .and_then(|size| self.literals.checked_add(size));
+        let total = usize::try_from(size).ok().and_then(|size| self.literals.checked_add(size));
         match total {
             Some(total) if total <= limit => {
                 self.scanned = end + (total - self.literals);
@@ -390,12 +338,8 @@ impl Decoder {
     }
 
     fn end_body(&mut self, end: usize) -> Result<Event, ProtocolError> {
-        let State::Tail { mut fetch, size } = std::mem::replace(&mut self.state, State::Response)
-        else {
-            return Err(ProtocolError::BodyNotClosed {
-                sequence: 0,
-                size: 0,
-            });
+        let State::Tail { mut fetch, size } = std::mem::replace(&mut self.state, State::Response) else {
+            return Err(ProtocolError::BodyNotClosed { sequence: 0, size: 0 });
         };
         let tail = without_line_end(&self.buffer[..end]);
         if self.use_fast_path
@@ -413,10 +357,7 @@ impl Decoder {
         if items.closed && items.well_formed {
             return Ok(Event::BodyEnd { fetch });
         }
-        Err(ProtocolError::BodyNotClosed {
-            sequence: fetch.sequence,
-            size,
-        })
+        Err(ProtocolError::BodyNotClosed { sequence: fetch.sequence, size })
     }
 
     /// Reads the whole response that ends at `end`; `None` if it says nothing.
@@ -426,10 +367,7 @@ impl Decoder {
             && let Some((sequence, items_start)) = fetch_head(&self.buffer[..end])
             && self.buffer[items_start] == b'('
         {
-            let mut fetch = Fetch {
-                sequence,
-                ..Fetch::default()
-            };
+            let mut fetch = Fetch { sequence, ..Fetch::default() };
             let items = without_line_end(&self.buffer[items_start + 1..end]);
             if fast_items(items, &mut fetch, &mut self.keywords, false) == Fast::Closed {
                 self.buffer.advance(end);
@@ -444,10 +382,7 @@ impl Decoder {
             Parsed::InlineBody(before, body, fetch) => {
                 let size = body.len() as u64;
                 self.state = State::InlineBody { body, fetch };
-                Some(Event::BodyStart {
-                    fetch: *before,
-                    size,
-                })
+                Some(Event::BodyStart { fetch: *before, size })
             }
         }
     }
@@ -480,9 +415,7 @@ fn without_line_end(line: &[u8]) -> &[u8] {
 fn literal_at_end(line: &[u8]) -> Option<Option<u64>> {
     let line = without_line_end(line).strip_suffix(b"}")?;
     let open = memchr::memrchr(b'{', line)?;
-    let digits = line[open + 1..]
-        .strip_suffix(b"+")
-        .unwrap_or(&line[open + 1..]);
+    let digits = line[open + 1..].strip_suffix(b"+").unwrap_or(&line[open + 1..]);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }

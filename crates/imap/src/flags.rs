@@ -33,14 +33,7 @@ pub enum SystemFlag {
 
 impl SystemFlag {
     /// All of them, in the order in which [`FlagSet::iter`] yields them.
-    pub const ALL: [Self; 6] = [
-        Self::Seen,
-        Self::Answered,
-        Self::Flagged,
-        Self::Deleted,
-        Self::Draft,
-        Self::Recent,
-    ];
+    pub const ALL: [Self; 6] = [Self::Seen, Self::Answered, Self::Flagged, Self::Deleted, Self::Draft, Self::Recent];
 
     /// The name on the wire, with its backslash.
     pub const fn name(self) -> &'static str {
@@ -59,9 +52,7 @@ impl SystemFlag {
         if name.first() != Some(&b'\\') {
             return None;
         }
-        Self::ALL
-            .into_iter()
-            .find(|flag| name.eq_ignore_ascii_case(flag.name().as_bytes()))
+        Self::ALL.into_iter().find(|flag| name.eq_ignore_ascii_case(flag.name().as_bytes()))
     }
 
     const fn bit(self) -> u8 {
@@ -72,10 +63,7 @@ impl SystemFlag {
 impl FlagSet {
     /// No flags at all.
     pub const fn new() -> Self {
-        Self {
-            system: 0,
-            keywords: Vec::new(),
-        }
+        Self { system: 0, keywords: Vec::new() }
     }
 
     /// Whether a system flag is set.
@@ -107,10 +95,7 @@ impl FlagSet {
     pub fn contains(&self, name: &[u8]) -> bool {
         match SystemFlag::from_name(name) {
             Some(flag) => self.has(flag),
-            None => self
-                .keywords
-                .iter()
-                .any(|keyword| keyword.eq_ignore_ascii_case(name)),
+            None => self.keywords.iter().any(|keyword| keyword.eq_ignore_ascii_case(name)),
         }
     }
 
@@ -143,9 +128,7 @@ impl FlagSet {
 
 impl fmt::Debug for FlagSet {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self
-            .iter()
-            .map(|name| String::from_utf8_lossy(name).into_owned());
+        let names = self.iter().map(|name| String::from_utf8_lossy(name).into_owned());
         formatter.debug_set().entries(names).finish()
     }
 }
@@ -166,9 +149,7 @@ pub fn flag_can_be_sent(name: &[u8]) -> bool {
     let atom = name.strip_prefix(b"\\").unwrap_or(name);
     !atom.is_empty()
         && !name.eq_ignore_ascii_case(b"\\Recent")
-        && atom
-            .iter()
-            .all(|&byte| crate::command::is_atom_byte(byte) && byte != b']')
+        && atom.iter().all(|&byte| crate::command::is_atom_byte(byte) && byte != b']')
 }
 
 /// Keywords seen on a connection, so that a listing of a million messages holds each name once and

@@ -84,8 +84,8 @@ pub mod token;
 
 pub use capability::Capabilities;
 pub use command::{
-    Append, AppendMessage, BodyKind, Command, Encoded, FetchItems, HeaderFields, ListReturn,
-    ListSelection, LiteralSupport, Qresync, SearchKey, Segment, StatusItems, StoreMode,
+    Append, AppendMessage, BodyKind, Command, Encoded, FetchItems, HeaderFields, ListReturn, ListSelection,
+    LiteralSupport, Qresync, SearchKey, Segment, StatusItems, StoreMode,
 };
 pub use date::InternalDate;
 pub use decode::{Decoder, Event, Limits, ProtocolError};
@@ -94,8 +94,8 @@ pub use name::{decode_folder_name, encode_folder_name};
 pub use pipeline::{Class, InFlight, Pipeline, Window};
 pub use quirk::{Quirk, Quirks};
 pub use response::{
-    Code, Condition, Esearch, Fetch, FolderStatus, ListEntry, Namespace, Namespaces, Quota,
-    QuotaResource, Response, Status, Tag, Untagged,
+    Code, Condition, Esearch, Fetch, FolderStatus, ListEntry, Namespace, Namespaces, Quota, QuotaResource, Response,
+    Status, Tag, Untagged,
 };
 pub use set::{MAX_SET_BYTES, UidSet};
 pub use token::Value;

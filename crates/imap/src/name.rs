@@ -10,9 +10,7 @@ const MODIFIED_BASE64: GeneralPurpose = GeneralPurpose::new(
         Ok(alphabet) => alphabet,
         Err(_) => panic!("64 different printable characters"),
     },
-    GeneralPurposeConfig::new()
-        .with_encode_padding(false)
-        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
+    GeneralPurposeConfig::new().with_encode_padding(false).with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
 
 /// A raw folder name as text for people and for comparing with other stores.
@@ -60,9 +58,7 @@ fn decode_modified_utf7(mut raw: &[u8]) -> Option<String> {
             if bytes.len() % 2 != 0 {
                 return None;
             }
-            let units = bytes
-                .chunks_exact(2)
-                .map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+            let units = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
             for character in char::decode_utf16(units) {
                 text.push(character.ok()?);
             }

@@ -65,10 +65,7 @@ pub struct Window {
 
 impl Default for Window {
     fn default() -> Self {
-        Self {
-            commands: 64,
-            bytes: 16 << 20,
-        }
+        Self { commands: 64, bytes: 16 << 20 }
     }
 }
 
@@ -102,14 +99,7 @@ pub struct Pipeline<T> {
 impl<T> Pipeline<T> {
     /// Nothing in flight.
     pub fn new(window: Window) -> Self {
-        Self {
-            window,
-            last_tag: 0,
-            in_flight: VecDeque::new(),
-            bytes: 0,
-            sent_since_wait: false,
-            round_trips: 0,
-        }
+        Self { window, last_tag: 0, in_flight: VecDeque::new(), bytes: 0, sent_since_wait: false, round_trips: 0 }
     }
 
     /// Whether a command may be sent now. With nothing in flight always, however large it is.
@@ -119,10 +109,7 @@ impl<T> Pipeline<T> {
         }
         self.in_flight.len() < self.window.commands
             && self.bytes.saturating_add(bytes) <= self.window.bytes
-            && self
-                .in_flight
-                .iter()
-                .all(|earlier| class.may_follow(earlier.class))
+            && self.in_flight.iter().all(|earlier| class.may_follow(earlier.class))
     }
 
     /// Notes a command as sent and gives its tag. Ask [`may_start`](Self::may_start) first.
@@ -133,22 +120,14 @@ impl<T> Pipeline<T> {
         };
         let tag = Tag(self.last_tag);
         self.bytes = self.bytes.saturating_add(bytes);
-        self.in_flight.push_back(InFlight {
-            tag,
-            class,
-            bytes,
-            state,
-        });
+        self.in_flight.push_back(InFlight { tag, class, bytes, state });
         self.sent_since_wait = true;
         tag
     }
 
     /// Takes out the command with this tag, in whichever order ends come; `None`: not ours.
     pub fn finish(&mut self, tag: Tag) -> Option<InFlight<T>> {
-        let index = self
-            .in_flight
-            .iter()
-            .position(|command| command.tag == tag)?;
+        let index = self.in_flight.iter().position(|command| command.tag == tag)?;
         let finished = self.in_flight.remove(index)?;
         self.bytes = self.bytes.saturating_sub(finished.bytes);
         Some(finished)
@@ -166,9 +145,7 @@ impl<T> Pipeline<T> {
 
     /// The oldest command of a class: whom data without a tag belongs to.
     pub fn oldest_of(&mut self, class: Class) -> Option<&mut InFlight<T>> {
-        self.in_flight
-            .iter_mut()
-            .find(|command| command.class == class)
+        self.in_flight.iter_mut().find(|command| command.class == class)
     }
 
     /// All commands in flight, oldest first.

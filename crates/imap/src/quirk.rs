@@ -68,14 +68,8 @@ const TABLE: &[Entry] = &[
         id: &["cyrus"],
         capabilities: &["X-REPLICATION"],
         quirks: &[
-            (
-                Quirk::RefusesNul,
-                "APPEND answers NO Message contains NUL characters",
-            ),
-            (
-                Quirk::RefusesBareLf,
-                "APPEND answers NO Message contains bare newlines",
-            ),
+            (Quirk::RefusesNul, "APPEND answers NO Message contains NUL characters"),
+            (Quirk::RefusesBareLf, "APPEND answers NO Message contains bare newlines"),
         ],
         broken: &[],
         connections: None,
@@ -96,23 +90,14 @@ const TABLE: &[Entry] = &[
         id: &["microsoft.exchange"],
         capabilities: &["CLIENTACCESSRULES", "BACKENDAUTHENTICATE"],
         quirks: &[
-            (
-                Quirk::SizesLie,
-                "EnableExactRFC822Size is off by default, and RFC822.SIZE is then an estimate",
-            ),
+            (Quirk::SizesLie, "EnableExactRFC822Size is off by default, and RFC822.SIZE is then an estimate"),
             (
                 Quirk::BodiesRendered,
                 "MIME is made on demand from MAPI properties; boundaries may differ between readings",
             ),
-            (
-                Quirk::NoKeywords,
-                "only $MDNSent is kept beside the system flags",
-            ),
+            (Quirk::NoKeywords, "only $MDNSent is kept beside the system flags"),
         ],
-        broken: &[(
-            "IMAP4REV2",
-            "once it is enabled SEARCH gives wrong answers (September 2026)",
-        )],
+        broken: &[("IMAP4REV2", "once it is enabled SEARCH gives wrong answers (September 2026)")],
         // MaxConnectionsPerUser
         connections: Some(16),
     },
@@ -122,14 +107,8 @@ const TABLE: &[Entry] = &[
         id: &["gimap"],
         capabilities: &["X-GM-EXT-1"],
         quirks: &[
-            (
-                Quirk::FoldersAreLabels,
-                "a message stands under each of its labels and in All Mail",
-            ),
-            (
-                Quirk::MergesDuplicates,
-                "APPEND of a message that is there adds a label to it",
-            ),
+            (Quirk::FoldersAreLabels, "a message stands under each of its labels and in All Mail"),
+            (Quirk::MergesDuplicates, "APPEND of a message that is there adds a label to it"),
         ],
         broken: &[],
         connections: Some(15),
@@ -139,10 +118,7 @@ const TABLE: &[Entry] = &[
         greeting: &["coremail"],
         id: &["coremail"],
         capabilities: &[],
-        quirks: &[(
-            Quirk::IdBeforeSelect,
-            "SELECT answers NO Unsafe Login until ID was sent",
-        )],
+        quirks: &[(Quirk::IdBeforeSelect, "SELECT answers NO Unsafe Login until ID was sent")],
         broken: &[],
         connections: None,
     },
@@ -161,18 +137,9 @@ const TABLE: &[Entry] = &[
         id: &["protonmail", "proton mail", "gluon"],
         capabilities: &[],
         quirks: &[
-            (
-                Quirk::SizesLie,
-                "older bridges announce 0 bytes for messages that were not read yet",
-            ),
-            (
-                Quirk::BodiesRendered,
-                "messages are put together anew after decryption",
-            ),
-            (
-                Quirk::AppendUidUnreliable,
-                "older bridges announce UIDPLUS and answer APPEND without APPENDUID",
-            ),
+            (Quirk::SizesLie, "older bridges announce 0 bytes for messages that were not read yet"),
+            (Quirk::BodiesRendered, "messages are put together anew after decryption"),
+            (Quirk::AppendUidUnreliable, "older bridges announce UIDPLUS and answer APPEND without APPENDUID"),
         ],
         broken: &[],
         connections: None,
@@ -183,15 +150,9 @@ const TABLE: &[Entry] = &[
         id: &["davmail"],
         capabilities: &[],
         quirks: &[
-            (
-                Quirk::SizesLie,
-                "sizes are estimated from Exchange's own property",
-            ),
+            (Quirk::SizesLie, "sizes are estimated from Exchange's own property"),
             (Quirk::BodiesRendered, "Exchange stands behind it"),
-            (
-                Quirk::AppendUidUnreliable,
-                "older versions put UID and validity the wrong way round in APPENDUID",
-            ),
+            (Quirk::AppendUidUnreliable, "older versions put UID and validity the wrong way round in APPENDUID"),
         ],
         broken: &[],
         connections: None,
@@ -202,10 +163,7 @@ const TABLE: &[Entry] = &[
         id: &["hmailserver"],
         capabilities: &[],
         quirks: &[],
-        broken: &[(
-            "UTF8=ACCEPT",
-            "once it is enabled clients that append UTF-8 messages are answered BAD",
-        )],
+        broken: &[("UTF8=ACCEPT", "once it is enabled clients that append UTF-8 messages are answered BAD")],
         connections: None,
     },
     Entry {
@@ -222,10 +180,7 @@ const TABLE: &[Entry] = &[
         greeting: &["domino imap"],
         id: &["domino", "lotus domino"],
         capabilities: &[],
-        quirks: &[(
-            Quirk::BodiesRendered,
-            "messages in Notes' own format become MIME on demand",
-        )],
+        quirks: &[(Quirk::BodiesRendered, "messages in Notes' own format become MIME on demand")],
         broken: &[],
         connections: None,
     },
@@ -245,37 +200,21 @@ impl Quirks {
 
     /// Finds the server by what it said: its ID where it has sent one, else its greeting's text,
     /// else a capability that only it has. Pass what is known so far; ask again after ID.
-    pub fn detect(
-        greeting: &[u8],
-        id: &[(Bytes, Option<Bytes>)],
-        capabilities: &Capabilities,
-    ) -> Self {
+    pub fn detect(greeting: &[u8], id: &[(Bytes, Option<Bytes>)], capabilities: &Capabilities) -> Self {
         let id_name = id
             .iter()
             .find(|(field, _)| field.eq_ignore_ascii_case(b"name"))
             .and_then(|(_, value)| value.as_ref())
             .map(|value| value.to_ascii_lowercase());
         let by_id = |entry: &&Entry| {
-            id_name.as_ref().is_some_and(|name| {
-                entry
-                    .id
-                    .iter()
-                    .any(|word| name.starts_with(word.as_bytes()))
-            })
+            id_name.as_ref().is_some_and(|name| entry.id.iter().any(|word| name.starts_with(word.as_bytes())))
         };
         let greeting = greeting.to_ascii_lowercase();
         let by_greeting = |entry: &&Entry| {
-            entry
-                .greeting
-                .iter()
-                .any(|word| memchr::memmem::find(&greeting, word.as_bytes()).is_some())
+            entry.greeting.iter().any(|word| memchr::memmem::find(&greeting, word.as_bytes()).is_some())
         };
-        let by_capability = |entry: &&Entry| {
-            entry
-                .capabilities
-                .iter()
-                .any(|name| capabilities.announces(name.as_bytes()))
-        };
+        let by_capability =
+            |entry: &&Entry| entry.capabilities.iter().any(|name| capabilities.announces(name.as_bytes()));
         let entry = TABLE
             .iter()
             .find(by_id)
@@ -296,27 +235,19 @@ impl Quirks {
 
     /// All quirks with their reasons.
     pub fn iter(&self) -> impl Iterator<Item = (Quirk, &'static str)> {
-        self.entry
-            .map_or(&[][..], |entry| entry.quirks)
-            .iter()
-            .copied()
+        self.entry.map_or(&[][..], |entry| entry.quirks).iter().copied()
     }
 
     /// Capabilities not to be used, with their reasons.
     pub fn broken_capabilities(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        self.entry
-            .map_or(&[][..], |entry| entry.broken)
-            .iter()
-            .copied()
+        self.entry.map_or(&[][..], |entry| entry.broken).iter().copied()
     }
 
     /// Whether a capability is there and works: [`Capabilities::has`] without the broken ones. One
     /// that only follows from a broken one is not there either.
     pub fn can_use(&self, capabilities: &Capabilities, name: &[u8]) -> bool {
-        let is_broken = |name: &[u8]| {
-            self.broken_capabilities()
-                .any(|(broken, _)| name.eq_ignore_ascii_case(broken.as_bytes()))
-        };
+        let is_broken =
+            |name: &[u8]| self.broken_capabilities().any(|(broken, _)| name.eq_ignore_ascii_case(broken.as_bytes()));
         if is_broken(name) || (name.eq_ignore_ascii_case(b"QRESYNC") && is_broken(b"CONDSTORE")) {
             return false;
         }
@@ -351,70 +282,27 @@ mod tests {
 
     fn detect(greeting: &str, id: Option<&str>, capabilities: &str) -> Quirks {
         let id: Vec<_> = id
-            .map(|name| {
-                (
-                    Bytes::from_static(b"Name"),
-                    Some(Bytes::copy_from_slice(name.as_bytes())),
-                )
-            })
+            .map(|name| (Bytes::from_static(b"Name"), Some(Bytes::copy_from_slice(name.as_bytes()))))
             .into_iter()
             .collect();
-        Quirks::detect(
-            greeting.as_bytes(),
-            &id,
-            &Capabilities::parse(capabilities.as_bytes()),
-        )
+        Quirks::detect(greeting.as_bytes(), &id, &Capabilities::parse(capabilities.as_bytes()))
     }
 
     #[test]
     fn servers_are_told_by_id_then_greeting_then_capability() {
         let cases = [
-            (
-                "Dovecot (Debian) ready.",
-                None,
-                "IMAP4rev1",
-                Some("Dovecot"),
-            ),
+            ("Dovecot (Debian) ready.", None, "IMAP4rev1", Some("Dovecot")),
             ("ready", Some("Dovecot"), "IMAP4rev1", Some("Dovecot")),
             ("ready", None, "IMAP4rev1 X-GM-EXT-1", Some("Gmail")),
-            (
-                "The Microsoft Exchange IMAP4 service is ready. [QQ==]",
-                None,
-                "IMAP4",
-                Some("Exchange"),
-            ),
-            (
-                "Courier-IMAP ready. Copyright 1998-2022",
-                None,
-                "IMAP4rev1",
-                Some("Courier"),
-            ),
-            (
-                "server ready",
-                None,
-                "IMAP4rev1 ACL ACL2=UNION",
-                Some("Courier"),
-            ),
-            (
-                "mx Cyrus IMAP 3.6.1-Debian server ready",
-                None,
-                "IMAP4rev1",
-                Some("Cyrus"),
-            ),
-            (
-                "Proxy in front of Dovecot",
-                Some("Cyrus IMAPD"),
-                "",
-                Some("Cyrus"),
-            ),
+            ("The Microsoft Exchange IMAP4 service is ready. [QQ==]", None, "IMAP4", Some("Exchange")),
+            ("Courier-IMAP ready. Copyright 1998-2022", None, "IMAP4rev1", Some("Courier")),
+            ("server ready", None, "IMAP4rev1 ACL ACL2=UNION", Some("Courier")),
+            ("mx Cyrus IMAP 3.6.1-Debian server ready", None, "IMAP4rev1", Some("Cyrus")),
+            ("Proxy in front of Dovecot", Some("Cyrus IMAPD"), "", Some("Cyrus")),
             ("* OK ready", Some("something new"), "IMAP4rev1", None),
         ];
         for (greeting, id, capabilities, expected) in cases {
-            assert_eq!(
-                detect(greeting, id, capabilities).server(),
-                expected,
-                "{greeting} {id:?} {capabilities}"
-            );
+            assert_eq!(detect(greeting, id, capabilities).server(), expected, "{greeting} {id:?} {capabilities}");
         }
     }
 
@@ -432,11 +320,7 @@ mod tests {
     #[test]
     fn every_entry_gives_reasons() {
         for entry in TABLE {
-            assert!(
-                !entry.greeting.is_empty() || !entry.id.is_empty(),
-                "{} cannot be told",
-                entry.server
-            );
+            assert!(!entry.greeting.is_empty() || !entry.id.is_empty(), "{} cannot be told", entry.server);
             for (_, reason) in entry.quirks {
                 assert!(reason.len() > 15, "{}: {reason}", entry.server);
             }
@@ -449,10 +333,7 @@ mod tests {
     #[test]
     fn backoff_is_read_from_prose() {
         let text = b"Request is throttled. Suggested Backoff Time: 299609 milliseconds";
-        assert_eq!(
-            suggested_backoff(text),
-            Some(Duration::from_millis(299_609))
-        );
+        assert_eq!(suggested_backoff(text), Some(Duration::from_millis(299_609)));
         assert_eq!(suggested_backoff(b"Server busy"), None);
     }
 }

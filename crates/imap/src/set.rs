@@ -28,16 +28,12 @@ impl UidSet {
 
     /// A set of one UID.
     pub fn single(uid: u32) -> Self {
-        Self {
-            ranges: vec![(uid, uid)],
-        }
+        Self { ranges: vec![(uid, uid)] }
     }
 
     /// All UIDs from `first` to `last`, both included, in whichever order they are given.
     pub fn range(first: u32, last: u32) -> Self {
-        Self {
-            ranges: vec![(first.min(last), first.max(last))],
-        }
+        Self { ranges: vec![(first.min(last), first.max(last))] }
     }
 
     /// All UIDs from `first` on: `first:*`.
@@ -112,10 +108,7 @@ impl UidSet {
 
     /// How many UIDs there are; overlapping ranges count twice.
     pub fn len(&self) -> u64 {
-        self.ranges
-            .iter()
-            .map(|&(first, last)| u64::from(last - first) + 1)
-            .sum()
+        self.ranges.iter().map(|&(first, last)| u64::from(last - first) + 1).sum()
     }
 
     /// Whether there is no UID at all.
@@ -125,9 +118,7 @@ impl UidSet {
 
     /// Whether `uid` is in the set.
     pub fn contains(&self, uid: u32) -> bool {
-        self.ranges
-            .iter()
-            .any(|&(first, last)| first <= uid && uid <= last)
+        self.ranges.iter().any(|&(first, last)| first <= uid && uid <= last)
     }
 
     /// The lowest UID.

@@ -119,11 +119,7 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(bytes: &'a Bytes, at: usize) -> Self {
-        Self {
-            bytes,
-            at: at.min(bytes.len()),
-            values_left: MAX_VALUES,
-        }
+        Self { bytes, at: at.min(bytes.len()), values_left: MAX_VALUES }
     }
 
     pub(crate) fn position(&self) -> usize {
@@ -173,6 +169,16 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    /// How many values may still be made.
+    pub(crate) fn allowance(&self) -> usize {
+        self.values_left
+    }
+
+    /// Takes back what was spent since, because its values are not kept.
+    pub(crate) fn refund(&mut self, allowance: usize) {
+        self.values_left = allowance;
+    }
+
     /// An atom up to the next space, parenthesis or literal; may be empty.
     pub(crate) fn atom(&mut self) -> Bytes {
         self.atom_until(|_| false)
@@ -212,9 +218,7 @@ impl<'a> Cursor<'a> {
             None | Some(b')') => Err(TokenError::Missing),
             Some(b'"') => Ok(Value::Quoted(self.quoted()?)),
             Some(b'(') => self.list(depth),
-            Some(b'{' | b'~') if literal_header(self.rest()).is_some() => {
-                Ok(Value::Literal(self.literal()?))
-            }
+            Some(b'{' | b'~') if literal_header(self.rest()).is_some() => Ok(Value::Literal(self.literal()?)),
             Some(_) => {
                 let atom = self.atom_until(|byte| bracket_ends && byte == b']');
                 if atom.is_empty() {
@@ -278,9 +282,7 @@ impl<'a> Cursor<'a> {
     fn literal(&mut self) -> Result<Bytes, TokenError> {
         let (size, header) = literal_header(self.rest()).ok_or(TokenError::Missing)?;
         let start = self.at + header;
-        let end = usize::try_from(size)
-            .ok()
-            .and_then(|size| start.checked_add(size));
+        let end = usize::try_from(size).ok().and_then(|size| start.checked_add(size));
         match end {
             Some(end) if end <= self.bytes.len() => {
                 self.at = end;

@@ -1,7 +1,9 @@
 //! limosa-testkit
 
 pub mod conformance;
+pub mod crash;
 pub mod ledger_suite;
+pub mod mail;
 pub mod memory;
 mod memory_ledger;
 

@@ -56,9 +56,9 @@ pub struct CopyArgs {
     /// Copy many pairs: a CSV file with the columns source, target and, for each side, secrets by file or variable.
     #[arg(long, value_name = "CSV", conflicts_with_all = ["source", "target"])]
     pub list: Option<PathBuf>,
-    /// How many pairs of the list to work on at once.
-    #[arg(long, short, value_name = "N", requires = "list", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub jobs: u16,
+    /// How many pairs of the list to work on at once [default: 4]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub jobs: Option<u16>,
     #[command(flatten)]
     pub folders: FolderArgs,
     #[command(flatten)]

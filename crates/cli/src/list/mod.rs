@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use limosa_engine::{Outcome, Report};
 use limosa_store::SqliteStore;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::copy::{Failed, one_pass, write_json, write_out};
@@ -36,29 +35,30 @@ pub async fn run(settings: ListSettings, screen: Screen) -> Result<Exit, Failure
     let stopping = Stopping::listen(screen.clone())?;
     let store = Arc::new(open::store(&settings.run.state).await?);
     let run = Arc::new(settings.run);
-    let room = Arc::new(Semaphore::new(settings.jobs));
 
+    let mut rows = rows.into_iter();
     let mut pairs = JoinSet::new();
-    for row in rows {
-        let (store, run, room) = (store.clone(), run.clone(), room.clone());
-        let (stopping, screen) = (stopping.clone(), screen.clone());
-        pairs.spawn(async move {
-            // The semaphore is never closed.
-            let _permit = room.acquire_owned().await;
-            let result = match &row.settings {
-                Ok(pair) => one_row(pair, &store, &run, &stopping, &screen).await,
-                Err(failure) => Err(failure.clone()),
-            };
-            Done { row, result }
-        });
-    }
     let mut tally = Tally::default();
-    while let Some(done) = pairs.join_next().await {
+    loop {
+        while pairs.len() < settings.jobs
+            && let Some(row) = rows.next()
+        {
+            let (store, run, stopping, screen) = (store.clone(), run.clone(), stopping.clone(), screen.clone());
+            pairs.spawn(async move {
+                let result = match &row.settings {
+                    Ok(pair) => one_row(pair, &store, &run, &stopping, &screen).await,
+                    Err(failure) => Err(failure.clone()),
+                };
+                Done { row, result }
+            });
+        }
+        let Some(done) = pairs.join_next().await else { break };
         let done = done.map_err(|error| Failure::new("internal", "a pair's task broke down").because(&error))?;
         tally.add(&done);
         screen.aside(|| tell(&done, &run))?;
     }
-    if !run.json && !(run.quiet && tally.exit() == Exit::Complete) {
+    let unsaid = run.json || (run.quiet && tally.exit() == Exit::Complete);
+    if !unsaid {
         write_out(&tally.render())?;
     }
     Ok(tally.exit())

@@ -100,7 +100,11 @@ fn columns(header: &StringRecord) -> Result<Vec<(Side, Column)>, Usage> {
         }
         let Some(&(_, side, column)) = COLUMNS.iter().find(|(known, ..)| *known == name) else {
             // A list without a header row: its first row is not repeated, it may hold a secret.
-            let what = if name.contains(':') { "the first row is no header".into() } else { format!("the column \"{name}\" is not known") };
+            let what = if name.contains(':') {
+                "the first row is no header".into()
+            } else {
+                format!("the column \"{name}\" is not known")
+            };
             return Err(Usage::new(what).hint(format!("the first row names the columns; known are {}", known())));
         };
         if columns.contains(&(side, column)) {
@@ -142,12 +146,7 @@ fn row(record: &StringRecord, line: u64, columns: &[(Side, Column)], settings: &
             target: side(Side::Target, &cells, &settings.target, settings.allow_cleartext)?,
         })
     };
-    Row {
-        line,
-        source: shown(Side::Source),
-        target: shown(Side::Target),
-        settings: read().map_err(Failure::from),
-    }
+    Row { line, source: shown(Side::Source), target: shown(Side::Target), settings: read().map_err(Failure::from) }
 }
 
 /// One side of a row; what the row does not say holds as typed for all.

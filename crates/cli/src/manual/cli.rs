@@ -89,8 +89,9 @@ fn section(command: &Command, above: &str, text: &mut String) {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let usage = command.clone().bin_name(&name).render_usage().to_string();
     let _ = writeln!(text, "\n## `{name}`\n\n{about}.\n\n```\n{}\n```", usage.trim_start_matches("Usage: "));
+    let arguments = || command.get_arguments().filter(|argument| argument.get_id() != "help");
     let mut headings: Vec<&str> = Vec::new();
-    for argument in command.get_arguments() {
+    for argument in arguments() {
         let heading = heading(argument);
         if !headings.contains(&heading) {
             headings.push(heading);
@@ -98,7 +99,7 @@ fn section(command: &Command, above: &str, text: &mut String) {
     }
     for wanted in headings {
         let _ = writeln!(text, "\n{wanted}:\n");
-        for argument in command.get_arguments().filter(|argument| heading(argument) == wanted) {
+        for argument in arguments().filter(|argument| heading(argument) == wanted) {
             item(argument, text);
         }
     }

@@ -77,8 +77,7 @@ fn every_code_has_a_section() {
     let page = page("errors.md");
     let sections: BTreeSet<String> =
         page.lines().filter_map(|line| line.strip_prefix("## `")?.strip_suffix('`')).map(str::to_owned).collect();
-    let wanted: BTreeSet<String> =
-        endpoint_codes().into_iter().chain(own_codes()).chain(engine_codes()).collect();
+    let wanted: BTreeSet<String> = endpoint_codes().into_iter().chain(own_codes()).chain(engine_codes()).collect();
     let missing: Vec<_> = wanted.difference(&sections).collect();
     assert!(missing.is_empty(), "docs/errors.md has no section for {missing:?}");
     let unknown: Vec<_> = sections.difference(&wanted).collect();

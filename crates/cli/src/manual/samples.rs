@@ -3,9 +3,7 @@
 use limosa_engine::check::{
     CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, QuotaCheck, TooBig, UnkeptFlag,
 };
-use limosa_engine::report::{
-    Discrepancy, FolderNote, FolderReport, PassKind, Sides, Unfinished, Volume, WireBytes,
-};
+use limosa_engine::report::{Discrepancy, FolderNote, FolderReport, PassKind, Sides, Unfinished, Volume, WireBytes};
 use limosa_engine::{Grade, Outcome, Report};
 use limosa_model::ledger::DroppedFlag;
 use limosa_model::{Exception, FolderPath, MessageId, Role};

@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn a_star_stays_within_its_level() {
-        let matches = |pattern: &str, path: &str| glob("--only", pattern).expect(pattern).compile_matcher().is_match(path);
+        let matches =
+            |pattern: &str, path: &str| glob("--only", pattern).expect(pattern).compile_matcher().is_match(path);
         assert!(matches("Archive/*", "Archive/2019"));
         assert!(!matches("Archive/*", "Archive/2019/May"));
         assert!(matches("Archive/**", "Archive/2019/May"));

@@ -14,6 +14,9 @@ mod side;
 pub use folders::folder_rules;
 pub use side::{Credential, Side, SideOptions, SideSettings};
 
+/// Pairs of a list at once, where nothing else was typed.
+const JOBS: usize = 4;
+
 /// A command with all that it needs to know.
 #[derive(Debug)]
 pub enum Settings {
@@ -136,9 +139,12 @@ fn copy(args: CopyArgs, output: &OutputArgs) -> Result<Settings, Usage> {
     };
     let source = SideOptions::read(Side::Source, args.source_side.0)?;
     let target = SideOptions::read(Side::Target, args.target_side.0)?;
+    if args.jobs.is_some() && args.list.is_none() {
+        return Err(Usage::new("--jobs was given, but no --list"));
+    }
     match (args.list, args.source, args.target) {
         (Some(list), ..) => {
-            let jobs = usize::from(args.jobs);
+            let jobs = args.jobs.map_or(JOBS, usize::from);
             Ok(Settings::List(ListSettings { list, jobs, source, target, allow_cleartext, run }))
         }
         (None, Some(source_url), Some(target_url)) => {
@@ -193,6 +199,7 @@ fn state_folder(args: &StateArgs) -> Result<PathBuf, Usage> {
         .or_else(|| absolute("HOME").map(|home| home.join(Path::new(".local/state"))))
         .map(|base| base.join("limosa"))
         .ok_or_else(|| {
-            Usage::new("there is no place for the ledger: neither XDG_STATE_HOME nor HOME is set").hint("name one with --state DIR")
+            Usage::new("there is no place for the ledger: neither XDG_STATE_HOME nor HOME is set")
+                .hint("name one with --state DIR")
         })
 }

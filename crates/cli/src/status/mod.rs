@@ -106,14 +106,7 @@ struct Pass {
 impl Pass {
     fn new(progress: Progress, prefix: String) -> Self {
         let now = Instant::now();
-        Self {
-            progress,
-            prefix,
-            began: now,
-            phase: Phase::default(),
-            phase_began: now,
-            meter: RateMeter::default(),
-        }
+        Self { progress, prefix, began: now, phase: Phase::default(), phase_began: now, meter: RateMeter::default() }
     }
 
     /// Looks, and tells whether another phase has begun.

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use limosa_engine::progress::Glance;
 use limosa_engine::Phase;
+use limosa_engine::progress::Glance;
 
 /// How far back the rate looks.
 const WINDOW: Duration = Duration::from_secs(10);

@@ -1,6 +1,6 @@
 //! What stands in a folder, what changed in it, what arrived: page by page.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use limosa_imap::command::{Command, FetchItems, HeaderFields, SearchKey};
 use limosa_imap::response::{Code, Fetch, Untagged};
@@ -295,7 +295,8 @@ impl ImapMailbox {
                     let items = self.list_messages(folder, &sets, detail, listing.cursor > 0).await?;
                     // Who is gone since the changes were told is in the next ones.
                     present = in_order(items, listing.position.next);
-                    present.retain(|item| uids.contains(uid(item)));
+                    let known: HashSet<u32> = uids.iter().collect();
+                    present.retain(|item| known.contains(&uid(item)));
                 }
             }
         }
@@ -324,7 +325,7 @@ impl ImapMailbox {
         look_again: bool,
     ) -> Result<Vec<Item>> {
         if look_again {
-            self.ensure_selected(folder).await?;
+            self.ensure_selected(folder, &UidSet::new()).await?;
         }
         let mut items = Vec::new();
         let wanted = detail.items();
@@ -403,7 +404,7 @@ impl ImapMailbox {
         if uids.is_empty() {
             return Ok(headers);
         }
-        self.ensure_selected(folder).await?;
+        self.ensure_selected(folder, &uids).await?;
         let items = FetchItems {
             flags: true,
             size: true,

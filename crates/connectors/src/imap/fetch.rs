@@ -129,7 +129,8 @@ enum Body {
 
 impl ImapMailbox {
     pub(crate) async fn start_fetch(&mut self, folder: &Folder, ids: &IdList) -> Result<ImapFetch<'_>> {
-        let selected = self.ensure_selected(folder).await?;
+        let uids = uid_set(ids);
+        let selected = self.ensure_selected(folder, &uids).await?;
         let mut fetch = ImapFetch {
             folder: folder.name.clone(),
             validity: selected.position.validity,
@@ -142,7 +143,7 @@ impl ImapMailbox {
             known: Vec::new(),
             mailbox: self,
         };
-        fetch.plan(uid_set(ids));
+        fetch.plan(uids);
         Ok(fetch)
     }
 }
@@ -333,12 +334,12 @@ impl ImapFetch<'_> {
         for uid in asked.unanswered {
             let heard_of = asked.heard_of.contains(&uid);
             let id = MessageId::Uid(uid);
-            if done.is_ok() && !heard_of && !self.order_is_bad || done.code == Some(Code::ExpungeIssued) && asked.alone {
+            let nothing_there = done.is_ok() && !heard_of || done.code == Some(Code::ExpungeIssued);
+            if asked.alone && nothing_there || done.is_ok() && !heard_of && !self.order_is_bad {
                 into.push(Fetched::Gone(id));
             } else if !asked.alone {
+                // Dovecot sends NIL for a message that was expunged a moment ago, as for one that it cannot read.
                 again.push(uid);
-            } else if done.is_ok() && !heard_of {
-                into.push(Fetched::Gone(id));
             } else if done.is_ok() {
                 let error = self.unreadable(uid, "it sends nothing for the message's body");
                 into.push(Fetched::Unreadable(id, error));
@@ -419,6 +420,8 @@ impl Fetch for ImapFetch<'_> {
                 return Ok(false);
             }
             bytes = 0;
+            // What was just answered may have to be asked once more.
+            self.ask();
             let exchanged = self.mailbox.connection.exchange(true).await;
             exchanged.inspect_err(|error| self.note_break(error))?;
         }

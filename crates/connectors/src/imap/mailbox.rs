@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use limosa_imap::UidSet;
 use limosa_imap::quirk::Quirks;
 use limosa_model::folder::{FolderPath, Role};
 use limosa_model::mailbox::{
@@ -128,7 +129,7 @@ impl Target for ImapMailbox {
     }
 
     async fn permanent_flags(&mut self, folder: &Folder) -> Result<PermanentFlags> {
-        Ok(self.ensure_selected(folder).await?.permanent.clone())
+        Ok(self.ensure_selected(folder, &UidSet::new()).await?.permanent.clone())
     }
 
     async fn writer<'a>(&'a mut self, folder: &Folder, batching: Batching) -> Result<Box<dyn Writer + 'a>> {

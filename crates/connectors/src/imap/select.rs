@@ -115,20 +115,41 @@ impl ImapMailbox {
         }
     }
 
-    /// Opens a folder unless it is open; in both cases the server shows what stands there now.
-    pub(crate) async fn ensure_selected(&mut self, folder: &Folder) -> Result<Selected> {
-        if let Some(selected) = self.selected.clone().filter(|selected| selected.name == folder.name) {
+    /// Opens a folder unless it is open and these messages can be seen there.
+    ///
+    /// A server shows a connection only what it has announced to it: what came since the folder was opened may be missing.
+    /// A NOOP sent along would not help, since Dovecot carries it out after the commands behind it.
+    pub(crate) async fn ensure_selected(&mut self, folder: &Folder, uids: &UidSet) -> Result<Selected> {
+        let shows = |selected: &Selected| {
+            selected.name == folder.name && uids.max().is_none_or(|last| last < selected.position.next)
+        };
+        if let Some(selected) = self.selected.clone().filter(shows) {
             self.connection.begin().await?;
-            // A server shows a connection only what it has announced to it. Goes out with the next command.
-            self.connection.send_along(&Command::Noop);
             return Ok(selected);
         }
         self.select(folder, None, drop).await
     }
 
+    /// Closes the folder that is open: of an open one STATUS tells what the connection has seen, not what is (Dovecot).
+    pub(crate) async fn leave(&mut self) -> Result<()> {
+        self.connection.begin().await?;
+        if self.selected.take().is_none() {
+            return Ok(());
+        }
+        if self.can_use(b"UNSELECT") {
+            self.connection.send_along(&Command::Unselect);
+        } else if !self.writable {
+            // After EXAMINE nothing is expunged (RFC 9051 §6.4.1).
+            self.connection.send_along(&Command::Close);
+        } else {
+            self.connection.run(&Command::Noop, drop).await?;
+        }
+        Ok(())
+    }
+
     /// Opens a folder to change what is in it.
-    pub(crate) async fn select_to_change(&mut self, folder: &Folder) -> Result<Selected> {
-        let selected = self.ensure_selected(folder).await?;
+    pub(crate) async fn select_to_change(&mut self, folder: &Folder, uids: &UidSet) -> Result<Selected> {
+        let selected = self.ensure_selected(folder, uids).await?;
         if selected.read_only {
             let text = format!("folder \"{}\" of {} can only be read", folder.name, self.connection.place.user);
             return Err(ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::NotPermitted, text)

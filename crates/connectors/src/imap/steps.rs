@@ -48,7 +48,7 @@ impl ImapMailbox {
         if uids.is_empty() {
             return Ok(());
         }
-        self.select_to_change(folder).await?;
+        self.select_to_change(folder, &uids).await?;
         let names: Vec<&[u8]> = flags.names().map(str::as_bytes).collect();
         let tags = self.send_store(&uids, StoreMode::Set, &names);
         self.all_done(&tags, "set flags in", folder, drop).await?;
@@ -61,7 +61,7 @@ impl ImapMailbox {
         if uids.is_empty() {
             return Ok(());
         }
-        self.select_to_change(folder).await?;
+        self.select_to_change(folder, &uids).await?;
         if !self.can_use(b"UIDPLUS") {
             return self.expunge_among_others(folder, &uids).await;
         }
@@ -112,7 +112,7 @@ impl ImapMailbox {
         if uids.is_empty() {
             return Ok(Vec::new());
         }
-        self.select_to_change(from).await?;
+        self.select_to_change(from, &uids).await?;
         let (raw_to, can_move) = (raw(to), self.can_use(b"MOVE"));
         let sets = uids.split_for_line(MAX_SET_BYTES);
         let send = |uids| {
@@ -153,7 +153,7 @@ impl ImapMailbox {
 
     /// Makes a folder.
     pub(crate) async fn make_folder(&mut self, path: &FolderPath, role: Option<Role>) -> Result<Folder> {
-        self.connection.begin().await?;
+        self.leave().await?;
         let names = self.names().await?;
         let named = |path: &FolderPath| {
             names.raw(path).map_err(|why| {
@@ -214,7 +214,7 @@ impl ImapMailbox {
 
     /// Removes a folder that holds no message.
     pub(crate) async fn remove_folder(&mut self, folder: &Folder) -> Result<()> {
-        self.connection.begin().await?;
+        self.leave().await?;
         let raw = raw(folder);
         if folder.selectable {
             let items = StatusItems { messages: true, ..StatusItems::default() };
@@ -233,16 +233,6 @@ impl ImapMailbox {
                 let text = format!("folder \"{}\" of {} is not empty and stays", folder.name, self.connection.place.user);
                 return Err(ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Folder, text));
             }
-        }
-        if self.selected.take_if(|selected| selected.name == folder.name).is_some() {
-            // CLOSE would remove what came and was marked in between.
-            let close = if self.can_use(b"UNSELECT") { Command::Unselect } else { Command::Select {
-                folder: b"INBOX",
-                read_only: true,
-                condstore: false,
-                qresync: None,
-            } };
-            self.connection.run(&close, drop).await?;
         }
         let done = self.connection.run(&Command::Delete(&raw), drop).await?;
         if done.is_ok() { Ok(()) } else { Err(self.refused("remove", folder, &done)) }

@@ -11,6 +11,7 @@ use limosa_model::mailbox::{Limits, Survey};
 use limosa_model::ConnectorError;
 
 use super::connection::Connection;
+use super::error::Reason;
 use super::mailbox::ImapMailbox;
 use super::names::{Names, is_inbox, kept_name, wire_name};
 use super::position::Position;
@@ -47,6 +48,13 @@ impl Listed {
                 self.statuses.insert(key(&status.name), status);
             }
             _ => {}
+        }
+    }
+
+    /// The folder is listed and does not exist.
+    fn is_missing(&mut self, name: &Bytes) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.name == *name) {
+            entry.attributes.push(Bytes::from_static(b"\\NonExistent"));
         }
     }
 
@@ -156,7 +164,7 @@ impl ImapMailbox {
     }
 
     async fn list_all(&mut self, bytes: bool) -> Result<(Listed, Survey)> {
-        self.connection.begin().await?;
+        self.leave().await?;
         let listed = self.list(b"*", bytes).await?;
         let names = Names::new(self.connection.namespaces.as_ref(), &listed.entries);
         let folders = listed.folders(&names);
@@ -204,8 +212,13 @@ impl ImapMailbox {
         }
         let ask = |name: &Bytes| self.connection.send(&Command::Status { folder: name, items });
         let tags: Vec<Tag> = uncounted.iter().map(ask).collect();
-        // A folder that refuses has no counts; that is all that can be said of it here.
-        self.connection.finish(&tags, |data| listed.take(data)).await?;
+        let done = self.connection.finish(&tags, |data| listed.take(data)).await?;
+        for (name, done) in uncounted.iter().zip(&done) {
+            // A folder that refuses has no counts. One that was just removed is still listed by Dovecot if others are below.
+            if !done.is_ok() && done.refusal().reason == Reason::Missing {
+                listed.is_missing(name);
+            }
+        }
         Ok(listed)
     }
 

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use limosa_imap::UidSet;
 use limosa_imap::command::{Append, AppendMessage, Encoded, LiteralSupport};
 use limosa_imap::quirk::Quirk;
 use limosa_imap::response::{Code, Tag};
@@ -85,7 +86,7 @@ enum Message {
 impl ImapMailbox {
     pub(crate) async fn start_writer(&mut self, folder: &Folder, batching: Batching) -> Result<ImapWriter<'_>> {
         // Selected also because Dovecot reads its whole UID list again for every APPEND to a Maildir that is not.
-        let selected = self.select_to_change(folder).await?;
+        let selected = self.select_to_change(folder, &UidSet::new()).await?;
         let multi = batching == Batching::Free && self.can_use(b"MULTIAPPEND");
         Ok(ImapWriter {
             folder: folder.name.clone(),

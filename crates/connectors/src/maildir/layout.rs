@@ -100,6 +100,11 @@ fn make_directory(path: &Path, like: &Path) -> io::Result<bool> {
     }
 }
 
+/// A name in this path that no directory can have; it could also lead out of the Maildir.
+fn forbidden_name(path: &FolderPath) -> Option<&String> {
+    path.names().iter().find(|name| name.is_empty() || name.contains(FORBIDDEN))
+}
+
 /// The name of a folder's directory, as it is made.
 fn directory_name(path: &FolderPath) -> OsString {
     let mut name = Vec::new();
@@ -156,7 +161,7 @@ pub(super) fn directory(root: &Path, path: &FolderPath) -> Result<PathBuf> {
         return Ok(root.to_owned());
     }
     let made_by_us = root.join(directory_name(path));
-    if made_by_us.join("cur").is_dir() {
+    if forbidden_name(path).is_none() && made_by_us.join("cur").is_dir() {
         return Ok(made_by_us);
     }
     let mut folders = folders(root).map_err(folder_io("read", root))?;
@@ -170,7 +175,7 @@ pub(super) fn make_folder(root: &Path, path: &FolderPath) -> Result<()> {
     if directory(root, path).is_ok() {
         return Ok(());
     }
-    if let Some(name) = path.names().iter().find(|name| name.is_empty() || name.contains(FORBIDDEN)) {
+    if let Some(name) = forbidden_name(path) {
         let what = format!("folder {path} cannot be made: a Maildir cannot hold the name \"{name}\"");
         let error = ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Folder, what);
         return Err(error.hint("map the folder to another name; \".\" and \"/\" cannot stand in one"));
@@ -266,7 +271,7 @@ mod tests {
     fn names_that_cannot_be_held_are_refused() {
         let root = tempfile::tempdir().unwrap();
         make_root(root.path()).unwrap();
-        for name in ["a.b", "a/b", ""] {
+        for name in ["a.b", "a/b", "/../..", ""] {
             let error = make_folder(root.path(), &FolderPath::new([name])).unwrap_err();
             assert_eq!((error.scope(), error.kind()), (Scope::Folder, ErrorKind::Folder));
         }

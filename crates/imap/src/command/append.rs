@@ -38,13 +38,7 @@ pub struct AppendMessage<'a> {
 impl Append {
     /// An APPEND to a folder (raw name) that is not sent yet. `utf8` as in [`Command::encode`](super::Command::encode).
     pub fn start(tag: Tag, folder: &[u8], literals: LiteralSupport, utf8: bool) -> Self {
-        Self {
-            tag,
-            folder: folder.to_vec(),
-            literals,
-            utf8,
-            messages: 0,
-        }
+        Self { tag, folder: folder.to_vec(), literals, utf8, messages: 0 }
     }
 
     /// Writes all that comes before a message's bytes, the literal's announcement and its CRLF
@@ -53,11 +47,7 @@ impl Append {
     /// Without LITERAL+ (or LITERAL- and a small message) every message costs a round trip. A second
     /// message needs MULTIAPPEND.
     pub fn message(&mut self, message: &AppendMessage<'_>, out: &mut Encoded) {
-        let mut out = Writer {
-            encoded: out,
-            literals: self.literals,
-            utf8: self.utf8,
-        };
+        let mut out = Writer { encoded: out, literals: self.literals, utf8: self.utf8 };
         if self.messages == 0 {
             out.raw(b"L");
             out.number(u64::from(self.tag.0));

@@ -49,51 +49,31 @@ pub struct Segment<'a> {
 
 impl fmt::Debug for Segment<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "Segment({} bytes, wait: {})",
-            self.bytes.len(),
-            self.wait
-        )
+        write!(formatter, "Segment({} bytes, wait: {})", self.bytes.len(), self.wait)
     }
 }
 
 impl fmt::Debug for Encoded {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "Encoded({} bytes, {} waits)",
-            self.bytes.len(),
-            self.waits.len()
-        )
+        write!(formatter, "Encoded({} bytes, {} waits)", self.bytes.len(), self.waits.len())
     }
 }
 
 impl Encoded {
     /// Nothing to send yet.
     pub const fn new() -> Self {
-        Self {
-            bytes: Vec::new(),
-            waits: Vec::new(),
-        }
+        Self { bytes: Vec::new(), waits: Vec::new() }
     }
 
     /// The stretches to send, in order. The last one may be a wait with nothing behind it: an
     /// APPEND whose body comes from elsewhere.
     pub fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
-        let ends = self
-            .waits
-            .iter()
-            .copied()
-            .chain(std::iter::once(self.bytes.len()));
+        let ends = self.waits.iter().copied().chain(std::iter::once(self.bytes.len()));
         let mut start = 0;
         let waits = self.waits.len();
         ends.enumerate().filter_map(move |(index, end)| {
             let wait = index < waits;
-            let segment = Segment {
-                bytes: &self.bytes[start..end],
-                wait,
-            };
+            let segment = Segment { bytes: &self.bytes[start..end], wait };
             start = end;
             (wait || !segment.bytes.is_empty()).then_some(segment)
         })
@@ -172,9 +152,8 @@ impl Writer<'_> {
     /// An `astring`: as an atom where that is enough, else quoted, else as a literal.
     pub(crate) fn astring(&mut self, text: &[u8]) {
         // NIL as an atom would be read as "nothing" by some servers.
-        let plain = !text.is_empty()
-            && text.iter().all(|&byte| is_atom_byte(byte))
-            && !text.eq_ignore_ascii_case(b"NIL");
+        let plain =
+            !text.is_empty() && text.iter().all(|&byte| is_atom_byte(byte)) && !text.eq_ignore_ascii_case(b"NIL");
         if plain {
             self.raw(text);
             return;
@@ -184,10 +163,7 @@ impl Writer<'_> {
 
     /// A `list-mailbox`: as [`astring`](Self::astring), wildcards and all.
     pub(crate) fn list_pattern(&mut self, text: &[u8]) {
-        let plain = !text.is_empty()
-            && text
-                .iter()
-                .all(|&byte| is_atom_byte(byte) || matches!(byte, b'%' | b'*'));
+        let plain = !text.is_empty() && text.iter().all(|&byte| is_atom_byte(byte) || matches!(byte, b'%' | b'*'));
         if plain && !text.eq_ignore_ascii_case(b"NIL") {
             self.raw(text);
             return;
@@ -238,11 +214,7 @@ impl Writer<'_> {
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        self.list(
-            flags
-                .into_iter()
-                .filter(|flag| crate::flags::flag_can_be_sent(flag.as_ref())),
-        );
+        self.list(flags.into_iter().filter(|flag| crate::flags::flag_can_be_sent(flag.as_ref())));
     }
 }
 

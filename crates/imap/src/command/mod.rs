@@ -177,15 +177,7 @@ impl Command<'_> {
     ///
     /// An empty UID set has no wire form: such a command must not be sent (servers answer BAD).
     pub fn encode(&self, tag: Tag, literals: LiteralSupport, utf8: bool, out: &mut Encoded) {
-        write::command(
-            self,
-            tag,
-            &mut encode::Writer {
-                encoded: out,
-                literals,
-                utf8,
-            },
-        );
+        write::command(self, tag, &mut encode::Writer { encoded: out, literals, utf8 });
     }
 
     /// The command's name, for logs.
@@ -204,9 +196,7 @@ impl Command<'_> {
             Self::List { .. } => "LIST",
             Self::Lsub { .. } => "LSUB",
             Self::Status { .. } => "STATUS",
-            Self::Select {
-                read_only: true, ..
-            } => "EXAMINE",
+            Self::Select { read_only: true, .. } => "EXAMINE",
             Self::Select { .. } => "SELECT",
             Self::Unselect => "UNSELECT",
             Self::Close => "CLOSE",
@@ -250,11 +240,9 @@ impl Command<'_> {
             | Self::MyRights(_) => Class::Ask,
             Self::List { .. } => Class::List,
             Self::Lsub { .. } => Class::Lsub,
-            Self::Create { .. }
-            | Self::Delete(_)
-            | Self::Rename { .. }
-            | Self::Subscribe(_)
-            | Self::Unsubscribe(_) => Class::Folders,
+            Self::Create { .. } | Self::Delete(_) | Self::Rename { .. } | Self::Subscribe(_) | Self::Unsubscribe(_) => {
+                Class::Folders
+            }
             Self::UidFetch { .. } => Class::Fetch,
             Self::UidSearch { .. } => Class::Search,
             Self::UidStore { .. }

@@ -6,8 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::encode::Writer;
 use super::{
-    BodyKind, Command, FetchItems, HeaderFields, ListReturn, ListSelection, Qresync, SearchKey,
-    StatusItems, StoreMode,
+    BodyKind, Command, FetchItems, HeaderFields, ListReturn, ListSelection, Qresync, SearchKey, StatusItems, StoreMode,
 };
 use crate::response::Tag;
 
@@ -57,38 +56,22 @@ fn arguments(command: &Command<'_>, out: &mut Writer<'_>) {
                 }
             }
         }
-        Command::List {
-            reference,
-            patterns,
-            selection,
-            returns,
-        } => list(reference, patterns, selection, returns, out),
+        Command::List { reference, patterns, selection, returns } => list(reference, patterns, selection, returns, out),
         Command::Lsub { reference, pattern } => {
             folder(reference, out);
             out.raw(b" ");
             out.list_pattern(pattern);
         }
-        Command::Status {
-            folder: name,
-            items,
-        } => {
+        Command::Status { folder: name, items } => {
             folder(name, out);
             out.raw(b" ");
             out.list(status_words(items));
         }
-        Command::Select {
-            folder: name,
-            condstore,
-            qresync,
-            ..
-        } => {
+        Command::Select { folder: name, condstore, qresync, .. } => {
             folder(name, out);
             select_parameters(condstore, qresync, out);
         }
-        Command::Create {
-            folder: name,
-            special_use,
-        } => {
+        Command::Create { folder: name, special_use } => {
             folder(name, out);
             if let Some(role) = special_use {
                 out.raw(b" (USE (");
@@ -106,12 +89,7 @@ fn arguments(command: &Command<'_>, out: &mut Writer<'_>) {
         | Command::GetQuotaRoot(name)
         | Command::GetQuota(name)
         | Command::MyRights(name) => folder(name, out),
-        Command::UidFetch {
-            uids,
-            items,
-            changed_since,
-            vanished,
-        } => {
+        Command::UidFetch { uids, items, changed_since, vanished } => {
             set(uids, out);
             out.raw(b" ");
             fetch_items(&items, out);
@@ -121,13 +99,7 @@ fn arguments(command: &Command<'_>, out: &mut Writer<'_>) {
                 out.raw(if vanished { &b" VANISHED)"[..] } else { b")" });
             }
         }
-        Command::UidStore {
-            uids,
-            unchanged_since,
-            mode,
-            silent,
-            flags,
-        } => {
+        Command::UidStore { uids, unchanged_since, mode, silent, flags } => {
             set(uids, out);
             if let Some(modseq) = unchanged_since {
                 out.raw(b" (UNCHANGEDSINCE ");
@@ -147,10 +119,7 @@ fn arguments(command: &Command<'_>, out: &mut Writer<'_>) {
             folder(name, out);
         }
         Command::UidExpunge(uids) => set(uids, out),
-        Command::UidSearch {
-            return_all,
-            criteria,
-        } => search(return_all, criteria, out),
+        Command::UidSearch { return_all, criteria } => search(return_all, criteria, out),
     }
 }
 
@@ -182,13 +151,7 @@ fn id(fields: &[(&str, &str)], out: &mut Writer<'_>) {
     out.raw(b")");
 }
 
-fn list(
-    reference: &[u8],
-    patterns: &[&[u8]],
-    selection: ListSelection,
-    returns: ListReturn,
-    out: &mut Writer<'_>,
-) {
+fn list(reference: &[u8], patterns: &[&[u8]], selection: ListSelection, returns: ListReturn, out: &mut Writer<'_>) {
     let selected = [
         (selection.subscribed, "SUBSCRIBED"),
         (selection.remote, "REMOTE"),
@@ -217,11 +180,8 @@ fn list(
         return;
     }
     out.raw(b" RETURN (");
-    let words = [
-        (returns.subscribed, "SUBSCRIBED"),
-        (returns.children, "CHILDREN"),
-        (returns.special_use, "SPECIAL-USE"),
-    ];
+    let words =
+        [(returns.subscribed, "SUBSCRIBED"), (returns.children, "CHILDREN"), (returns.special_use, "SPECIAL-USE")];
     let mut first = true;
     for word in chosen(words) {
         if !std::mem::take(&mut first) {
@@ -237,10 +197,7 @@ fn list(
 }
 
 fn chosen<const N: usize>(words: [(bool, &'static str); N]) -> impl Iterator<Item = &'static str> {
-    words
-        .into_iter()
-        .filter(|(wanted, _)| *wanted)
-        .map(|(_, word)| word)
+    words.into_iter().filter(|(wanted, _)| *wanted).map(|(_, word)| word)
 }
 
 fn status_words(items: StatusItems) -> impl Iterator<Item = &'static str> {

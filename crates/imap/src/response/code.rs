@@ -197,15 +197,8 @@ fn known(name: &[u8], cursor: &mut Cursor<'_>) -> Option<Code> {
         b"UNSEEN" => Code::Unseen(small(cursor)?),
         b"HIGHESTMODSEQ" => Code::HighestModSeq(cursor.value_in_code().ok()?.number()?),
         b"PERMANENTFLAGS" => Code::PermanentFlags(cursor.names().ok()?),
-        b"APPENDUID" => Code::AppendUid {
-            validity: small(cursor)?,
-            uids: set(cursor)?,
-        },
-        b"COPYUID" => Code::CopyUid {
-            validity: small(cursor)?,
-            from: set(cursor)?,
-            to: set(cursor)?,
-        },
+        b"APPENDUID" => Code::AppendUid { validity: small(cursor)?, uids: set(cursor)? },
+        b"COPYUID" => Code::CopyUid { validity: small(cursor)?, from: set(cursor)?, to: set(cursor)? },
         b"MODIFIED" => Code::Modified(set(cursor)?),
         b"MAILBOXID" => match cursor.value_in_code().ok()? {
             Value::List(values) => Code::MailboxId(values.into_iter().next()?.into_name()?),

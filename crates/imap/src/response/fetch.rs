@@ -92,16 +92,9 @@ fn is_header_name(name: &[u8]) -> bool {
 
 /// Names after which a value of another kind can be told from a forgotten value.
 fn is_known_name(name: &[u8]) -> bool {
-    [
-        &b"UID"[..],
-        b"FLAGS",
-        b"INTERNALDATE",
-        b"RFC822.SIZE",
-        b"MODSEQ",
-        b"EMAILID",
-    ]
-    .iter()
-    .any(|known| name.eq_ignore_ascii_case(known))
+    [&b"UID"[..], b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"MODSEQ", b"EMAILID"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
         || starts_with_ignore_case(name, b"BODY[")
         || starts_with_ignore_case(name, b"BINARY[")
 }
@@ -113,16 +106,24 @@ pub(crate) fn read_items(
     keywords: &mut KeywordTable,
     mut body_expected: bool,
 ) -> Items {
-    let mut items = Items {
-        well_formed: true,
-        ..Items::default()
-    };
+    let mut items = Items { well_formed: true, ..Items::default() };
+    let mut extra_parentheses = 0u32;
     loop {
         cursor.skip_spaces();
         if cursor.at_end() {
             return items;
         }
+        // Domino puts single items in parentheses of their own.
+        if cursor.eat(b'(') {
+            extra_parentheses += 1;
+            items.well_formed = false;
+            continue;
+        }
         if cursor.eat(b')') {
+            if extra_parentheses > 0 {
+                extra_parentheses -= 1;
+                continue;
+            }
             cursor.skip_spaces();
             items.closed = true;
             items.well_formed &= cursor.at_end();
@@ -131,22 +132,21 @@ pub(crate) fn read_items(
         let start = cursor.position();
         let name = item_name(cursor);
         if cursor.spend().is_err() {
-            let rest = cursor.slice(start, start + cursor.rest().len());
-            fetch.bad_items.push((Bytes::new(), rest));
+            cursor.seek(start);
+            fetch.bad_items.push((Bytes::new(), cursor.slice_to_end()));
             items.well_formed = false;
             return items;
         }
         if !name.first().is_some_and(u8::is_ascii_alphabetic) {
             cursor.seek(start);
             cursor.skip_value();
-            fetch
-                .bad_items
-                .push((Bytes::new(), cursor.slice(start, cursor.position())));
+            fetch.bad_items.push((Bytes::new(), cursor.slice(start, cursor.position())));
             items.well_formed = false;
             continue;
         }
         cursor.skip_spaces();
         let value_start = cursor.position();
+        let allowance = cursor.allowance();
         if value_is_missing(cursor) {
             fetch.bad_items.push((name, Bytes::new()));
             continue;
@@ -159,6 +159,12 @@ pub(crate) fn read_items(
                     fetch.body_nil = true;
                     Ok(true)
                 }
+                // An empty literal is there as soon as it is announced.
+                Ok(Value::Literal(body)) if body.is_empty() && cursor.at_end() => {
+                    fetch.body_origin = origin;
+                    items.body_ahead = Some(0).filter(|_| extra_parentheses == 0);
+                    return items;
+                }
                 Ok(Value::Quoted(body) | Value::Literal(body)) => {
                     body_expected = false;
                     fetch.body_origin = origin;
@@ -168,7 +174,8 @@ pub(crate) fn read_items(
                 Ok(_) => Ok(false),
                 Err(TokenError::LiteralAhead(size)) => {
                     fetch.body_origin = origin;
-                    items.body_ahead = Some(size);
+                    // Behind a streamed body nobody remembers how many are open.
+                    items.body_ahead = Some(size).filter(|_| extra_parentheses == 0);
                     return items;
                 }
                 Err(error) => Err(error),
@@ -178,15 +185,12 @@ pub(crate) fn read_items(
         };
         match read {
             Ok(true) => {}
-            Ok(false) => fetch
-                .bad_items
-                .push((name, cursor.slice(value_start, cursor.position()))),
+            Ok(false) => fetch.bad_items.push((name, cursor.slice(value_start, cursor.position()))),
             Err(_) => {
                 cursor.seek(value_start);
+                cursor.refund(allowance);
                 cursor.skip_value();
-                fetch
-                    .bad_items
-                    .push((name, cursor.slice(value_start, cursor.position())));
+                fetch.bad_items.push((name, cursor.slice(value_start, cursor.position())));
                 // A server that can lose a parenthesis can lose a body's end with it.
                 items.well_formed &= !cursor.at_end();
             }
@@ -234,11 +238,7 @@ fn value_is_missing(cursor: &mut Cursor<'_>) -> bool {
     missing
 }
 
-fn read_flags(
-    cursor: &mut Cursor<'_>,
-    fetch: &mut Fetch,
-    keywords: &mut KeywordTable,
-) -> Result<(), TokenError> {
+fn read_flags(cursor: &mut Cursor<'_>, fetch: &mut Fetch, keywords: &mut KeywordTable) -> Result<(), TokenError> {
     let mut flags = FlagSet::new();
     cursor.each_name(|name| flags.insert_interned(&name, keywords))?;
     fetch.flags = Some(flags);
@@ -249,10 +249,7 @@ fn read_flags(
 fn apply(fetch: &mut Fetch, name: &Bytes, value: Value) -> bool {
     let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
     if is(b"UID") {
-        let uid = value
-            .number()
-            .and_then(|uid| u32::try_from(uid).ok())
-            .filter(|uid| *uid > 0);
+        let uid = value.number().and_then(|uid| u32::try_from(uid).ok()).filter(|uid| *uid > 0);
         fetch.uid = uid.or(fetch.uid);
         return uid.is_some();
     }
@@ -273,9 +270,7 @@ fn apply(fetch: &mut Fetch, name: &Bytes, value: Value) -> bool {
     }
     if is(b"EMAILID") {
         // Copied: ids are kept by those who ask for them, and must not keep read buffers alive.
-        let id = sole(&value)
-            .and_then(Value::bytes)
-            .map(|id| Bytes::copy_from_slice(id));
+        let id = sole(&value).and_then(Value::bytes).map(|id| Bytes::copy_from_slice(id));
         let readable = id.is_some();
         fetch.email_id = id.or_else(|| fetch.email_id.take());
         return readable;

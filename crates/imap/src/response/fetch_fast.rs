@@ -17,7 +17,8 @@ pub(crate) enum Fast {
     Closed,
     /// Read to a body literal of this size, whose announcement ends the input.
     BodyAhead(u64),
-    /// Not plain enough; the `Fetch` is half filled and of no use.
+    /// Not plain enough; the `Fetch` is half filled. What it holds are items that were read to their
+    /// end, so that the careful reader may start on it anew.
     NotPlain,
 }
 
@@ -27,24 +28,14 @@ const MAX_KEYWORDS: usize = 1_000;
 /// Reads items from behind the opening parenthesis, or from behind a body literal. `bytes` ends
 /// where the line ends, its CRLF removed.
 #[inline]
-pub(crate) fn fast_items(
-    bytes: &[u8],
-    fetch: &mut Fetch,
-    keywords: &mut KeywordTable,
-    body_expected: bool,
-) -> Fast {
+pub(crate) fn fast_items(bytes: &[u8], fetch: &mut Fetch, keywords: &mut KeywordTable, body_expected: bool) -> Fast {
     match read(bytes, fetch, keywords, body_expected) {
         Some(outcome) => outcome,
         None => Fast::NotPlain,
     }
 }
 
-fn read(
-    mut rest: &[u8],
-    fetch: &mut Fetch,
-    keywords: &mut KeywordTable,
-    body_expected: bool,
-) -> Option<Fast> {
+fn read(mut rest: &[u8], fetch: &mut Fetch, keywords: &mut KeywordTable, body_expected: bool) -> Option<Fast> {
     loop {
         match rest.first()? {
             b' ' => rest = &rest[1..],
@@ -65,8 +56,9 @@ fn read(
                 if date.contains(&b'\\') {
                     return None;
                 }
-                fetch.internal_date = Some(InternalDate::parse(date)?);
+                let date = InternalDate::parse(date)?;
                 rest = item_end(&text[27..])?;
+                fetch.internal_date = Some(date);
             }
             b'R' | b'r' => {
                 let (size, after) = number_item(strip(rest, b"RFC822.SIZE ")?)?;
@@ -76,8 +68,8 @@ fn read(
             b'M' | b'm' => {
                 let text = strip(rest, b"MODSEQ (")?;
                 let (modseq, length) = leading_number(text)?;
-                fetch.modseq = Some(modseq);
                 rest = item_end(text[length..].strip_prefix(b")")?)?;
+                fetch.modseq = Some(modseq);
             }
             b'B' | b'b' if body_expected => {
                 let text = strip(rest, b"BODY[] {")?;
@@ -113,9 +105,7 @@ fn item_end(bytes: &[u8]) -> Option<&[u8]> {
 fn flags<'a>(mut rest: &'a [u8], keywords: &mut KeywordTable) -> Option<(FlagSet, &'a [u8])> {
     let mut flags = FlagSet::new();
     loop {
-        let length = rest
-            .iter()
-            .position(|byte| matches!(byte, b' ' | b')' | b'(' | b'"' | b'{' | b'~'))?;
+        let length = rest.iter().position(|byte| matches!(byte, b' ' | b')' | b'(' | b'"' | b'{' | b'~'))?;
         let name = &rest[..length];
         match name {
             [] => {}

@@ -21,9 +21,7 @@ pub struct ListEntry {
 impl ListEntry {
     /// Whether an attribute is there, letter case aside.
     pub fn has_attribute(&self, name: &[u8]) -> bool {
-        self.attributes
-            .iter()
-            .any(|attribute| attribute.eq_ignore_ascii_case(name))
+        self.attributes.iter().any(|attribute| attribute.eq_ignore_ascii_case(name))
     }
 }
 
@@ -162,9 +160,7 @@ fn folder_name(cursor: &mut Cursor<'_>, to_end_of_line: bool) -> Option<Bytes> {
             cursor.seek(start + 1 + rest.len());
             Some(name)
         }
-        b'{' | b'~' if crate::token::literal_header(cursor.rest()).is_some() => {
-            cursor.value().ok()?.into_name()
-        }
+        b'{' | b'~' if crate::token::literal_header(cursor.rest()).is_some() => cursor.value().ok()?.into_name(),
         _ if to_end_of_line => {
             let rest = cursor.rest();
             let length = memchr::memmem::find(rest, b" (").unwrap_or(rest.len());
@@ -180,10 +176,7 @@ fn folder_name(cursor: &mut Cursor<'_>, to_end_of_line: bool) -> Option<Bytes> {
 }
 
 pub(super) fn folder_status(cursor: &mut Cursor<'_>) -> Option<FolderStatus> {
-    let mut status = FolderStatus {
-        name: status_folder(cursor)?,
-        ..FolderStatus::default()
-    };
+    let mut status = FolderStatus { name: status_folder(cursor)?, ..FolderStatus::default() };
     cursor.skip_spaces();
     if !cursor.eat(b'(') {
         return Some(status);
@@ -271,11 +264,7 @@ pub(super) fn namespaces(cursor: &mut Cursor<'_>) -> Namespaces {
         Ok(Value::List(values)) => values.iter().filter_map(namespace).collect(),
         _ => Vec::new(),
     };
-    Namespaces {
-        personal: kind(),
-        other: kind(),
-        shared: kind(),
-    }
+    Namespaces { personal: kind(), other: kind(), shared: kind() }
 }
 
 fn namespace(value: &Value) -> Option<Namespace> {
@@ -291,16 +280,9 @@ fn namespace(value: &Value) -> Option<Namespace> {
 pub(super) fn quota(cursor: &mut Cursor<'_>) -> Option<Quota> {
     cursor.skip_spaces();
     // Some servers leave out an empty root's name.
-    let root = if cursor.peek() == Some(b'(') {
-        Bytes::new()
-    } else {
-        cursor.value().ok()?.into_name()?
-    };
+    let root = if cursor.peek() == Some(b'(') { Bytes::new() } else { cursor.value().ok()?.into_name()? };
     let Ok(Value::List(values)) = cursor.value() else {
-        return Some(Quota {
-            root,
-            resources: Vec::new(),
-        });
+        return Some(Quota { root, resources: Vec::new() });
     };
     let resources = values
         .chunks(3)
@@ -308,11 +290,7 @@ pub(super) fn quota(cursor: &mut Cursor<'_>) -> Option<Quota> {
             let [name, usage, limit] = chunk else {
                 return None;
             };
-            Some(QuotaResource {
-                name: name.bytes()?.clone(),
-                usage: usage.number()?,
-                limit: limit.number()?,
-            })
+            Some(QuotaResource { name: name.bytes()?.clone(), usage: usage.number()?, limit: limit.number()? })
         })
         .collect();
     Some(Quota { root, resources })

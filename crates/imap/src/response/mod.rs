@@ -59,9 +59,7 @@ pub struct Tag(pub u32);
 impl Tag {
     /// Reads one of our tags; `Tag(0)` for anything else.
     pub fn parse(bytes: &[u8]) -> Self {
-        let number = bytes
-            .strip_prefix(b"L")
-            .or_else(|| bytes.strip_prefix(b"l"));
+        let number = bytes.strip_prefix(b"L").or_else(|| bytes.strip_prefix(b"l"));
         Self(number.and_then(crate::bytes_ext::number32).unwrap_or(0))
     }
 }

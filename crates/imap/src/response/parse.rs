@@ -32,9 +32,7 @@ pub(crate) fn response(line: &Bytes, keywords: &mut KeywordTable) -> Parsed {
         Some(b'+') => {
             cursor.eat(b'+');
             cursor.eat(b' ');
-            Response::Continue {
-                text: cursor.slice_to_end(),
-            }
+            Response::Continue { text: cursor.slice_to_end() }
         }
         Some(b'*') if matches!(cursor.rest().get(1), None | Some(b' ')) => {
             cursor.eat(b'*');
@@ -43,11 +41,7 @@ pub(crate) fn response(line: &Bytes, keywords: &mut KeywordTable) -> Parsed {
         // Exchange: a code on a line of its own, without the `* OK` before it.
         Some(b'[') => {
             let (code, text) = code_and_text(&mut cursor);
-            Response::Untagged(Untagged::Condition {
-                kind: Condition::Ok,
-                code,
-                text,
-            })
+            Response::Untagged(Untagged::Condition { kind: Condition::Ok, code, text })
         }
         Some(_) => tagged(&mut cursor),
     };
@@ -70,12 +64,7 @@ fn tagged(cursor: &mut Cursor<'_>) -> Response {
         }
     };
     let (code, text) = code_and_text(cursor);
-    Response::Tagged {
-        tag: Tag::parse(&tag),
-        status,
-        code,
-        text,
-    }
+    Response::Tagged { tag: Tag::parse(&tag), status, code, text }
 }
 
 fn condition(word: &[u8]) -> Option<Condition> {
@@ -86,10 +75,7 @@ fn condition(word: &[u8]) -> Option<Condition> {
         (b"BYE", Condition::Bye),
         (b"PREAUTH", Condition::Preauth),
     ];
-    kinds
-        .into_iter()
-        .find(|(name, _)| word.eq_ignore_ascii_case(name))
-        .map(|(_, kind)| kind)
+    kinds.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, kind)| kind)
 }
 
 /// Whether a line is prose, in which a literal's announcement means nothing: continuations, status
@@ -99,11 +85,7 @@ pub(crate) fn is_prose(line: &[u8]) -> bool {
         return true;
     };
     let rest = rest.trim_ascii_start();
-    let word = rest
-        .iter()
-        .take(8)
-        .position(|byte| !byte.is_ascii_alphabetic())
-        .unwrap_or(rest.len().min(8));
+    let word = rest.iter().take(8).position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(rest.len().min(8));
     condition(&rest[..word]).is_some()
 }
 
@@ -148,15 +130,13 @@ fn numbered(digits: Bytes, cursor: &mut Cursor<'_>, keywords: &mut KeywordTable)
 }
 
 fn fetch(sequence: u32, cursor: &mut Cursor<'_>, keywords: &mut KeywordTable) -> Parsed {
-    let mut fetch = Fetch {
-        sequence,
-        ..Fetch::default()
-    };
+    let mut fetch = Fetch { sequence, ..Fetch::default() };
     cursor.skip_spaces();
     cursor.eat(b'(');
     let items = read_items(cursor, &mut fetch, keywords, true);
     match items.body {
         Some((before, body)) => Parsed::InlineBody(before, body, fetch),
+        None if items.body_ahead == Some(0) => Parsed::InlineBody(Box::new(fetch.clone()), Bytes::new(), fetch),
         None => Parsed::Response(Response::Untagged(Untagged::Fetch(fetch))),
     }
 }
@@ -178,26 +158,16 @@ fn named(word: &[u8], cursor: &mut Cursor<'_>) -> Option<Untagged> {
         b"ENABLED" => Untagged::Enabled(names_to_end(cursor)),
         b"NAMESPACE" => Untagged::Namespace(namespaces(cursor)),
         b"QUOTA" => Untagged::Quota(quota(cursor)?),
-        b"QUOTAROOT" => Untagged::QuotaRoot {
-            folder: folder_token(cursor)?,
-            roots: names_to_end(cursor),
-        },
+        b"QUOTAROOT" => Untagged::QuotaRoot { folder: folder_token(cursor)?, roots: names_to_end(cursor) },
         b"ID" => Untagged::Id(id(cursor)?),
         b"VANISHED" => vanished(cursor)?,
-        b"MYRIGHTS" => Untagged::MyRights {
-            folder: folder_token(cursor)?,
-            rights: cursor.value().ok()?.into_name()?,
-        },
+        b"MYRIGHTS" => Untagged::MyRights { folder: folder_token(cursor)?, rights: cursor.value().ok()?.into_name()? },
         _ => return None,
     })
 }
 
 fn names_to_end(cursor: &mut Cursor<'_>) -> Vec<Bytes> {
-    cursor
-        .values_to_end()
-        .into_iter()
-        .filter_map(Value::into_name)
-        .collect()
+    cursor.values_to_end().into_iter().filter_map(Value::into_name).collect()
 }
 
 fn id(cursor: &mut Cursor<'_>) -> Option<Vec<(Bytes, Option<Bytes>)>> {
@@ -217,15 +187,9 @@ fn vanished(cursor: &mut Cursor<'_>) -> Option<Untagged> {
     let mut value = cursor.value().ok()?;
     let mut earlier = false;
     if let Value::List(options) = &value {
-        earlier = options.iter().any(|option| {
-            option
-                .bytes()
-                .is_some_and(|option| option.eq_ignore_ascii_case(b"EARLIER"))
-        });
+        earlier =
+            options.iter().any(|option| option.bytes().is_some_and(|option| option.eq_ignore_ascii_case(b"EARLIER")));
         value = cursor.value().ok()?;
     }
-    Some(Untagged::Vanished {
-        earlier,
-        uids: UidSet::parse(value.bytes()?)?,
-    })
+    Some(Untagged::Vanished { earlier, uids: UidSet::parse(value.bytes()?)? })
 }

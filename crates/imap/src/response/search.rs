@@ -41,10 +41,7 @@ pub(super) fn search(cursor: &mut Cursor<'_>) -> Untagged {
             ids.push(id);
         } else if word.eq_ignore_ascii_case(b"(MODSEQ") {
             let digits = rest.get(word_end + 1..).unwrap_or_default();
-            let length = digits
-                .iter()
-                .take_while(|byte| byte.is_ascii_digit())
-                .count();
+            let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
             modseq = number(&digits[..length]);
             break;
         }
@@ -61,9 +58,7 @@ pub(super) fn esearch(cursor: &mut Cursor<'_>) -> Esearch {
         match cursor.value() {
             Ok(Value::List(correlator)) => {
                 if let [name, tag] = &correlator[..]
-                    && name
-                        .bytes()
-                        .is_some_and(|name| name.eq_ignore_ascii_case(b"TAG"))
+                    && name.bytes().is_some_and(|name| name.eq_ignore_ascii_case(b"TAG"))
                 {
                     found.tag = tag.bytes().map(|tag| Tag::parse(tag));
                 }

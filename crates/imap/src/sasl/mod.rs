@@ -54,15 +54,8 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All of them, best first.
-    pub const ALL: [Self; 7] = [
-        Self::ScramSha256,
-        Self::ScramSha1,
-        Self::Plain,
-        Self::Login,
-        Self::CramMd5,
-        Self::OAuthBearer,
-        Self::XOAuth2,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::ScramSha256, Self::ScramSha1, Self::Plain, Self::Login, Self::CramMd5, Self::OAuthBearer, Self::XOAuth2];
 
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
@@ -79,9 +72,7 @@ impl Mechanism {
 
     /// The mechanism of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|mechanism| mechanism.name().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(name))
     }
 
     /// Whether it shows a token rather than a password.
@@ -175,11 +166,7 @@ impl Exchange {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn with_nonce(
-        mechanism: Mechanism,
-        credentials: &Credentials,
-        nonce: &str,
-    ) -> Result<Self, SaslError> {
+    pub fn with_nonce(mechanism: Mechanism, credentials: &Credentials, nonce: &str) -> Result<Self, SaslError> {
         let secret = match (&credentials.secret, mechanism.wants_token()) {
             (Secret::Password(password), false) => password,
             (Secret::Token(token), true) => token,
@@ -190,14 +177,8 @@ impl Exchange {
         }
         let (initial, state) = match mechanism {
             Mechanism::Plain => (Some(password::plain(credentials, secret)), State::Done),
-            Mechanism::Login => (
-                None,
-                State::Login(password::Login::new(&credentials.user, secret)),
-            ),
-            Mechanism::CramMd5 => (
-                None,
-                State::CramMd5(password::CramMd5::new(&credentials.user, secret)),
-            ),
+            Mechanism::Login => (None, State::Login(password::Login::new(&credentials.user, secret))),
+            Mechanism::CramMd5 => (None, State::CramMd5(password::CramMd5::new(&credentials.user, secret))),
             Mechanism::ScramSha1 | Mechanism::ScramSha256 => {
                 let (scram, first) = scram::Scram::new(mechanism, credentials, secret, nonce);
                 (Some(first), State::Scram(Box::new(scram)))
@@ -207,11 +188,7 @@ impl Exchange {
                 (Some(first), State::OAuth(oauth::OAuth::new(mechanism)))
             }
         };
-        Ok(Self {
-            mechanism,
-            initial,
-            state,
-        })
+        Ok(Self { mechanism, initial, state })
     }
 
     /// The mechanism spoken.

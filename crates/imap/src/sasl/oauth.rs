@@ -10,11 +10,7 @@ pub(super) struct OAuth {
     server_error: Option<Vec<u8>>,
 }
 
-pub(super) fn first_message(
-    mechanism: Mechanism,
-    credentials: &Credentials,
-    token: &SecretString,
-) -> Vec<u8> {
+pub(super) fn first_message(mechanism: Mechanism, credentials: &Credentials, token: &SecretString) -> Vec<u8> {
     // The token says who acts; the name says on which mailbox.
     let mailbox = credentials.act_as.as_deref().unwrap_or(&credentials.user);
     let token = token.expose_secret();
@@ -29,10 +25,7 @@ pub(super) fn first_message(
 
 impl OAuth {
     pub(super) fn new(mechanism: Mechanism) -> Self {
-        Self {
-            mechanism,
-            server_error: None,
-        }
+        Self { mechanism, server_error: None }
     }
 
     /// A challenge is a refusal with its reason; the server says NO only once it was answered

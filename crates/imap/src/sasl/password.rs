@@ -11,12 +11,7 @@ use super::{Credentials, Mechanism, SaslError};
 /// RFC 4616 §2. The password goes as it was typed: servers that hash it once for all compare bytes.
 pub(super) fn plain(credentials: &Credentials, password: &SecretString) -> Vec<u8> {
     let act_as = credentials.act_as.as_deref().unwrap_or("");
-    format!(
-        "{act_as}\0{}\0{}",
-        credentials.user,
-        password.expose_secret()
-    )
-    .into_bytes()
+    format!("{act_as}\0{}\0{}", credentials.user, password.expose_secret()).into_bytes()
 }
 
 /// Name, then password, whatever the server's prompts say.
@@ -28,11 +23,7 @@ pub(super) struct Login {
 
 impl Login {
     pub(super) fn new(user: &str, password: &SecretString) -> Self {
-        Self {
-            user: user.to_owned(),
-            password: password.clone(),
-            step: 0,
-        }
+        Self { user: user.to_owned(), password: password.clone(), step: 0 }
     }
 
     pub(super) fn answer(&mut self) -> Result<Vec<u8>, SaslError> {
@@ -54,11 +45,7 @@ pub(super) struct CramMd5 {
 
 impl CramMd5 {
     pub(super) fn new(user: &str, password: &SecretString) -> Self {
-        Self {
-            user: user.to_owned(),
-            password: password.clone(),
-            answered: false,
-        }
+        Self { user: user.to_owned(), password: password.clone(), answered: false }
     }
 
     pub(super) fn answer(&mut self, challenge: &[u8]) -> Result<Vec<u8>, SaslError> {

@@ -29,10 +29,7 @@ pub(super) struct Scram {
 
 enum Step {
     ServerFirst,
-    ServerFinal {
-        server_key: hmac::Key,
-        auth_message: String,
-    },
+    ServerFinal { server_key: hmac::Key, auth_message: String },
     Proved,
 }
 
@@ -50,20 +47,14 @@ fn suite(mechanism: Mechanism) -> Suite {
             hmac: hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
             pbkdf2: pbkdf2::PBKDF2_HMAC_SHA1,
         },
-        _ => Suite {
-            digest: &digest::SHA256,
-            hmac: hmac::HMAC_SHA256,
-            pbkdf2: pbkdf2::PBKDF2_HMAC_SHA256,
-        },
+        _ => Suite { digest: &digest::SHA256, hmac: hmac::HMAC_SHA256, pbkdf2: pbkdf2::PBKDF2_HMAC_SHA256 },
     }
 }
 
 /// 144 random bits, as text without a comma.
 pub(super) fn random_nonce() -> Result<String, SaslError> {
     let mut bytes = [0u8; 18];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| SaslError::Random)?;
+    SystemRandom::new().fill(&mut bytes).map_err(|_| SaslError::Random)?;
     Ok(STANDARD.encode(bytes))
 }
 
@@ -113,10 +104,7 @@ impl Scram {
             .ok_or(self.misunderstood("no text of reasonable length"))?;
         match &self.step {
             Step::ServerFirst => self.prove(text),
-            Step::ServerFinal {
-                server_key,
-                auth_message,
-            } => {
+            Step::ServerFinal { server_key, auth_message } => {
                 self.check_server(text, server_key, auth_message)?;
                 self.step = Step::Proved;
                 Ok(Vec::new())
@@ -135,12 +123,8 @@ impl Scram {
         if !nonce.starts_with(&self.nonce) || nonce.len() == self.nonce.len() {
             return Err(self.misunderstood("the nonce does not continue ours"));
         }
-        let salt = STANDARD
-            .decode(salt)
-            .map_err(|_| self.misunderstood("the salt is no base64"))?;
-        let iterations: u64 = iterations
-            .parse()
-            .map_err(|_| self.misunderstood("no iteration count"))?;
+        let salt = STANDARD.decode(salt).map_err(|_| self.misunderstood("the salt is no base64"))?;
+        let iterations: u64 = iterations.parse().map_err(|_| self.misunderstood("no iteration count"))?;
         let count = u32::try_from(iterations)
             .ok()
             .filter(|count| *count <= MAX_ITERATIONS)
@@ -149,13 +133,7 @@ impl Scram {
 
         let suite = suite(self.mechanism);
         let mut salted = vec![0u8; suite.digest.output_len()];
-        pbkdf2::derive(
-            suite.pbkdf2,
-            count,
-            &salt,
-            self.password.expose_secret().as_bytes(),
-            &mut salted,
-        );
+        pbkdf2::derive(suite.pbkdf2, count, &salt, self.password.expose_secret().as_bytes(), &mut salted);
         let salted = hmac::Key::new(suite.hmac, &salted);
         let client_key = hmac::sign(&salted, b"Client Key");
         let server_key = hmac::sign(&salted, b"Server Key");
@@ -163,30 +141,15 @@ impl Scram {
 
         let without_proof = format!("c={},r={nonce}", STANDARD.encode(&self.gs2_header));
         let auth_message = format!("{},{server_first},{without_proof}", self.client_first_bare);
-        let client_signature = hmac::sign(
-            &hmac::Key::new(suite.hmac, stored_key.as_ref()),
-            auth_message.as_bytes(),
-        );
-        let proof: Vec<u8> = client_key
-            .as_ref()
-            .iter()
-            .zip(client_signature.as_ref())
-            .map(|(key, sign)| key ^ sign)
-            .collect();
+        let client_signature = hmac::sign(&hmac::Key::new(suite.hmac, stored_key.as_ref()), auth_message.as_bytes());
+        let proof: Vec<u8> =
+            client_key.as_ref().iter().zip(client_signature.as_ref()).map(|(key, sign)| key ^ sign).collect();
 
-        self.step = Step::ServerFinal {
-            server_key: hmac::Key::new(suite.hmac, server_key.as_ref()),
-            auth_message,
-        };
+        self.step = Step::ServerFinal { server_key: hmac::Key::new(suite.hmac, server_key.as_ref()), auth_message };
         Ok(format!("{without_proof},p={}", STANDARD.encode(proof)).into_bytes())
     }
 
-    fn check_server(
-        &self,
-        server_final: &str,
-        server_key: &hmac::Key,
-        auth_message: &str,
-    ) -> Result<(), SaslError> {
+    fn check_server(&self, server_final: &str, server_key: &hmac::Key, auth_message: &str) -> Result<(), SaslError> {
         if let Some(error) = server_final.strip_prefix("e=") {
             return Err(SaslError::Refused(error.to_owned()));
         }
@@ -194,17 +157,11 @@ impl Scram {
             .strip_prefix("v=")
             .and_then(|rest| rest.split(',').next())
             .ok_or(self.misunderstood("neither proof nor error"))?;
-        let signature = STANDARD
-            .decode(verifier)
-            .map_err(|_| self.misunderstood("the proof is no base64"))?;
-        hmac::verify(server_key, auth_message.as_bytes(), &signature)
-            .map_err(|_| SaslError::ServerNotAuthentic)
+        let signature = STANDARD.decode(verifier).map_err(|_| self.misunderstood("the proof is no base64"))?;
+        hmac::verify(server_key, auth_message.as_bytes(), &signature).map_err(|_| SaslError::ServerNotAuthentic)
     }
 
     fn misunderstood(&self, what: &'static str) -> SaslError {
-        SaslError::Challenge {
-            mechanism: self.mechanism,
-            what,
-        }
+        SaslError::Challenge { mechanism: self.mechanism, what }
     }
 }

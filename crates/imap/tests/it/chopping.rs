@@ -74,7 +74,8 @@ fn item() -> impl Strategy<Value = Vec<u8>> {
             .prop_map(|(name, space, value)| [name.as_bytes(), space.as_bytes(), &value].concat())
     };
     let bytes = |strategy: BoxedStrategy<String>| strategy.prop_map(String::into_bytes).boxed();
-    let flags = (vec(flag(), 0..5), select(vec![" ", "  "])).prop_map(|(flags, space)| format!("({})", flags.join(space)));
+    let flags =
+        (vec(flag(), 0..5), select(vec![" ", "  "])).prop_map(|(flags, space)| format!("({})", flags.join(space)));
     let literals = (body(), select(vec![0i64, 0, 0, 0, 0, 0, 0, -1, 3]), select(vec!["{n}", "{n+}", "~{n}"]))
         .prop_map(|(content, lie, mark)| literal(&content, lie, mark))
         .boxed();
@@ -100,9 +101,8 @@ fn fetch_line() -> impl Strategy<Value = Vec<u8>> {
         ("* 1 FETCH (", ")\n"),
         ("* 1 FETCH (", "\r\n"),
     ]);
-    (frame, vec(item(), 0..6)).prop_map(|((start, end), items)| {
-        [start.as_bytes(), &items.join(&b' '), end.as_bytes()].concat()
-    })
+    (frame, vec(item(), 0..6))
+        .prop_map(|((start, end), items)| [start.as_bytes(), &items.join(&b' '), end.as_bytes()].concat())
 }
 
 fn stream() -> impl Strategy<Value = Vec<u8>> {

@@ -47,7 +47,6 @@ fn a_body_of_any_size_needs_little_memory() {
             Some(Event::BodyChunk(chunk)) => received += chunk.len(),
             Some(event) => assert!(matches!(event, Event::BodyStart { size, .. } if size == SIZE as u64)),
             None => {
-                assert!(decoder.in_body() == (received > 0 || fed > 0 || decoder.in_body()));
                 let length = piece.len().min(SIZE - fed);
                 let buffer = decoder.buffer();
                 buffer.extend_from_slice(&piece[..length]);
@@ -147,7 +146,9 @@ fn deep_lists_are_read_and_deeper_ones_cost_their_item() {
         assert!(fetch.flags.is_some(), "{depth}");
     }
     // Without any closing parenthesis, and outside of FETCH.
-    for line in ["* 1 FETCH (UID 5 X-A ", "* ID ", "* LIST ", "* X ", "* OK [X ", "* STATUS a ", "* ESEARCH ", "* QUOTA "] {
+    for line in
+        ["* 1 FETCH (UID 5 X-A ", "* ID ", "* LIST ", "* X ", "* OK [X ", "* STATUS a ", "* ESEARCH ", "* QUOTA "]
+    {
         events(format!("{line}{}\r\n", "(".repeat(100_000)).as_bytes()).expect("odd, but readable");
     }
 }
@@ -158,6 +159,7 @@ fn a_line_of_very_many_values_does_not_grow_without_bound() {
     let read = events(line.as_bytes()).expect("odd, but readable");
     let fetch = fetch_of(&read);
     assert_eq!((fetch.uid, fetch.unknown.len()), (Some(5), 0));
+    assert!(fetch.flags.is_some());
     let line = format!("* X {}\r\n", "a ".repeat(1_000_000));
     let read = events(line.as_bytes()).expect("odd, but readable");
     let [Event::Response(Response::Untagged(Untagged::Unknown { values, .. }))] = &read[..] else { panic!() };

@@ -32,10 +32,10 @@ fn names_that_would_not_come_back_are_kept_raw() {
     let cases: [&[u8]; 9] = [
         b"&",
         b"a&b",
-        b"&AGE-",              // a plain letter in base64
-        b"&AOQ-&APY-",         // two parts where one would do
-        b"&2D0-",              // half a surrogate
-        b"&AOR-",              // stray bits
+        b"&AGE-",      // a plain letter in base64
+        b"&AOQ-&APY-", // two parts where one would do
+        b"&2D0-",      // half a surrogate
+        b"&AOR-",      // stray bits
         b"&A-",
         b"&AO Q-",
         b"&AOQ",

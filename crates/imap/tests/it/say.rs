@@ -116,9 +116,8 @@ fn say_untagged(data: &Untagged) -> String {
         }
         Untagged::Namespace(all) => {
             let kind = |namespaces: &[limosa_imap::Namespace]| {
-                let parts = namespaces
-                    .iter()
-                    .map(|one| format!("{}{:?}", text(&one.prefix), one.delimiter.map(char::from)));
+                let parts =
+                    namespaces.iter().map(|one| format!("{}{:?}", text(&one.prefix), one.delimiter.map(char::from)));
                 parts.collect::<Vec<_>>().join(" ")
             };
             format!("namespace ({}) ({}) ({})", kind(&all.personal), kind(&all.other), kind(&all.shared))

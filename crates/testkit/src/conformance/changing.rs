@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use limosa_model::mailbox::{Basis, Detail};
 use limosa_model::{ErrorKind, Flags, FolderPath, Mailbox, MessageId};
 
-use super::drive::{
-    apply, assert_same, flags_by_id, folder_of, list, put_numbered, read_all, skip, watermark_of,
-};
+use super::drive::{apply, assert_same, flags_by_id, folder_of, list, put_numbered, read_all, skip, watermark_of};
 use super::harness::Harness;
 use super::samples::{numbered, samples};
 
@@ -104,7 +102,10 @@ pub async fn changes_delta(harness: &dyn Harness) {
     if harness.declared().delta {
         let nothing = list(mailbox.as_mut(), &folder, Some(&since), Detail::Flags).await;
         assert_eq!(nothing.basis, Basis::Delta);
-        assert_eq!((nothing.present.len(), nothing.vanished.iter().filter(|id| known.contains_key(id)).count()), (0, 0));
+        assert_eq!(
+            (nothing.present.len(), nothing.vanished.iter().filter(|id| known.contains_key(id)).count()),
+            (0, 0)
+        );
     } else {
         skip("the store cannot tell changes");
     }

@@ -1,6 +1,6 @@
 //! Driving a connector by the rules of the contract, and comparing what comes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::BytesMut;
 use limosa_model::mailbox::{Basis, Batching, Detail};
@@ -61,11 +61,15 @@ pub async fn list<M: Mailbox + ?Sized>(
     let mut page = mailbox.changes(folder, since, detail, None).await.expect("a listing");
     let basis = page.basis;
     let mut present = Vec::new();
+    let mut ids = BTreeSet::new();
     let mut vanished = IdList::new();
     loop {
         assert_eq!(page.basis, basis, "the basis is the same on all pages");
         assert!(page.present.len() <= 10_000, "a page of {} messages", page.present.len());
         assert!(basis == Basis::Delta || page.vanished.is_empty(), "vanished ids without a delta");
+        for item in &page.present {
+            assert!(ids.insert(item.id.clone()), "message {} stands in the listing twice", item.id);
+        }
         present.append(&mut page.present);
         vanished.extend(page.vanished.iter());
         let Some(next) = page.next else {
@@ -224,7 +228,11 @@ pub(super) async fn give(writer: &mut dyn Writer, messages: &[(usize, &Seen)], r
 ///
 /// # Panics
 /// If a message is refused, or gets no receipt or two.
-pub async fn store_all<T: Target + ?Sized>(target: &mut T, folder: &Folder, messages: &[Seen]) -> Vec<Option<MessageId>> {
+pub async fn store_all<T: Target + ?Sized>(
+    target: &mut T,
+    folder: &Folder,
+    messages: &[Seen],
+) -> Vec<Option<MessageId>> {
     let mut stored: BTreeMap<usize, Option<MessageId>> = BTreeMap::new();
     for batching in [Batching::Free, Batching::Alone] {
         let left: Vec<(usize, &Seen)> = messages.iter().enumerate().filter(|(n, _)| !stored.contains_key(n)).collect();

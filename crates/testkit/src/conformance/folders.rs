@@ -3,7 +3,9 @@
 
 use limosa_model::{Flags, Folder, FolderPath, IdList, MessageId, Role, SystemFlags, Target};
 
-use super::drive::{assert_same, assert_written, fetch, find_folder, flags_by_id, folder_of, put_numbered, skip, store_all, whole};
+use super::drive::{
+    assert_same, assert_written, fetch, find_folder, flags_by_id, folder_of, put_numbered, skip, store_all, whole,
+};
 use super::harness::{Harness, Seen};
 use super::samples::{NAMES, numbered};
 use super::writing::open_folder;
@@ -53,7 +55,7 @@ pub async fn create_names(harness: &dyn Harness) {
             let made = target.create_folder(&path, None).await.unwrap_or_else(|error| panic!("{path}: {error}"));
             assert_eq!(made.path, path);
             let message = numbered(place);
-            store_all(target.as_mut(), &made, &[message.clone()]).await;
+            store_all(target.as_mut(), &made, std::slice::from_ref(&message)).await;
             assert_written(harness, &path, &[message]).await;
             assert!(find_folder(target.as_mut(), &path).await.is_some_and(|found| found.selectable), "{path}");
         }

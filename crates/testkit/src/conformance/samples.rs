@@ -59,6 +59,9 @@ pub fn samples(harness: &dyn Harness) -> Vec<Sample> {
     samples
 }
 
+/// Name, bytes, flags, date with its zone's minutes.
+type Row = (&'static str, Bytes, &'static [&'static str], (i64, i16));
+
 fn all() -> Vec<Sample> {
     let head = "From: a@example.org\r\nTo: b@example.org\r\nSubject: sample\r\nMessage-ID: <s@example.org>\r\n\r\n";
     let mut big = head.as_bytes().to_vec();
@@ -68,7 +71,7 @@ fn all() -> Vec<Sample> {
         line += 1;
     }
     let with_head = |body: &[u8]| Bytes::from([head.as_bytes(), body].concat());
-    let contents: [(&'static str, Bytes, &[&str], (i64, i16)); 18] = [
+    let contents: [Row; 18] = [
         ("ordinary", with_head(b"Hello.\r\n"), &["\\Seen"], (1_700_000_000, 60)),
         ("duplicate", with_head(b"Hello.\r\n"), &["\\Seen"], (1_700_000_000, 60)),
         ("empty", Bytes::new(), &[], (1_700_000_001, 0)),

@@ -4,9 +4,7 @@ use limosa_model::mailbox::Batching;
 use limosa_model::message::{Outcome, Receipt};
 use limosa_model::{Flags, Folder, FolderPath, Head, MessageId, Piece, SystemFlags, Target};
 
-use super::drive::{
-    assert_written, fetch, flags_by_id, folder_of, give, pieces, skip, source_id, store_all, whole,
-};
+use super::drive::{assert_written, fetch, flags_by_id, folder_of, give, pieces, skip, source_id, store_all, whole};
 use super::harness::{Harness, Seen};
 use super::samples::{numbered, samples};
 
@@ -228,7 +226,7 @@ pub async fn write_permanent_flags(harness: &dyn Harness) {
     let (kept, _) = keeps.keep(&wanted);
     assert_eq!(kept, declared, "what the folder says, and what the harness declares");
     let message = Seen { flags: kept, ..numbered(0) };
-    store_all(target.as_mut(), &folder, &[message.clone()]).await;
+    store_all(target.as_mut(), &folder, std::slice::from_ref(&message)).await;
     assert_eq!(harness.contents(&path).await[0].flags, message.flags);
     let again = target.permanent_flags(&folder).await.expect("permanent flags");
     assert_eq!(again.keep(&wanted).0, declared, "with the keywords in use");

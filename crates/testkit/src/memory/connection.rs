@@ -8,9 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use limosa_model::mailbox::{Basis, Cursor, Detail, Fetch, Limits, Page, Result};
 use limosa_model::message::HeaderItem;
-use limosa_model::{
-    ConnectorError, ErrorKind, Folder, IdList, Item, Mailbox, Meter, Retry, Scope, Survey, Watermark,
-};
+use limosa_model::{ConnectorError, ErrorKind, Folder, IdList, Item, Mailbox, Meter, Retry, Scope, Survey, Watermark};
 
 use super::fetch::MemoryFetch;
 use super::state::{Position, State};

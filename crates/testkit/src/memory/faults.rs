@@ -57,7 +57,6 @@ pub struct Cut {
 
 type Hook = Box<dyn FnMut(&Step, Moment) -> Verdict + Send>;
 
-
 /// Counts and logs the steps of a run, and cuts where its hook says. Cloning shares all of it: source, target and
 /// ledger of one run use the same.
 ///

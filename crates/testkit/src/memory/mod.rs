@@ -17,5 +17,5 @@ mod writer;
 
 pub use connector::MemoryConnector;
 pub use faults::{Cut, Faults, Moment, Step, Verdict};
-pub use server::{MemoryServer, StoredMessage};
+pub use server::{MemoryServer, Picture, StoredMessage};
 pub use traits::{Changes, Ids, MemoryTraits, Refuse};

@@ -1,5 +1,6 @@
 //! The memory server as tests see it: looked at and changed from outside, as by another client.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -7,6 +8,10 @@ use limosa_model::{Flags, Folder, FolderPath, InternalDate, MessageId, Role};
 
 use super::state::State;
 use super::traits::MemoryTraits;
+use crate::conformance::Seen;
+
+/// Each folder's messages, sorted.
+pub type Picture = BTreeMap<FolderPath, Vec<Seen>>;
 
 /// One message as it stands on the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +95,13 @@ impl MemoryServer {
     }
 
     /// Adds a message; makes the folder where it is missing.
-    pub fn append(&self, path: impl Into<FolderPath>, bytes: impl Into<Bytes>, flags: &Flags, date: InternalDate) -> MessageId {
+    pub fn append(
+        &self,
+        path: impl Into<FolderPath>,
+        bytes: impl Into<Bytes>,
+        flags: &Flags,
+        date: InternalDate,
+    ) -> MessageId {
         let mut state = self.lock();
         let bytes = bytes.into();
         let path = state.make(&path.into(), true);
@@ -227,6 +238,22 @@ impl MemoryServer {
     pub fn folders(&self) -> Vec<Folder> {
         let state = self.lock();
         state.folders.keys().filter_map(|path| state.describe(path)).collect()
+    }
+
+    /// What stands where, without ids: for telling whether two mailboxes, or two ends of a run, are the same. Folders
+    /// that cannot be selected are left out.
+    pub fn picture(&self) -> Picture {
+        let folders = self.folders().into_iter().filter(|folder| folder.selectable);
+        folders
+            .map(|folder| {
+                let stored = self.contents(folder.path.clone()).into_iter();
+                let mut messages: Vec<Seen> = stored
+                    .map(|stored| Seen { bytes: stored.bytes, flags: stored.flags, date: stored.internal_date })
+                    .collect();
+                messages.sort_by_key(|seen| (seen.bytes.clone(), seen.date.seconds, format!("{:?}", seen.flags)));
+                (folder.path, messages)
+            })
+            .collect()
     }
 
     /// Bytes of all messages.

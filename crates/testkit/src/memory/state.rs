@@ -259,7 +259,13 @@ impl State {
     }
 
     /// Stores one message with the rules of the store: keeps what it keeps, adds what it adds.
-    pub fn store(&mut self, path: &FolderPath, bytes: Bytes, flags: &Flags, date: Option<InternalDate>) -> Result<MessageId> {
+    pub fn store(
+        &mut self,
+        path: &FolderPath,
+        bytes: Bytes,
+        flags: &Flags,
+        date: Option<InternalDate>,
+    ) -> Result<MessageId> {
         let (flags, _) = self.traits.permanent_flags.keep(flags);
         let bytes = match self.traits.added_header {
             Some(header) => [header.as_bytes(), b"\r\n", &bytes[..]].concat().into(),

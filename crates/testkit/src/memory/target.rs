@@ -110,8 +110,7 @@ impl Target for MemoryConnection {
             writable(state)?;
             let kind = state.traits.ids;
             let data = state.folder(&folder.path)?;
-            let taken: Vec<_> =
-                data.find_all(kind, ids).into_iter().filter_map(|uid| data.take(kind, uid)).collect();
+            let taken: Vec<_> = data.find_all(kind, ids).into_iter().filter_map(|uid| data.take(kind, uid)).collect();
             state.bytes -= taken.iter().map(|message| message.bytes.len() as u64).sum::<u64>();
             Ok(())
         })

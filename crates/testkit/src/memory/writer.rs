@@ -114,8 +114,10 @@ impl Writer for MemoryWriter<'_> {
                 self.connection.die();
                 return Err(ConnectorError::new(Scope::Connection, Retry::Never, ErrorKind::Usage, what));
             }
-            let window = self.connection.server.traits().window;
-            self.store_down_to(window).await?;
+            let traits = self.connection.server.traits();
+            // A batch must fill up before it is sent.
+            let filling = if self.batching == Batching::Free { traits.batch.max(1) - 1 } else { 0 };
+            self.store_down_to(traits.window.max(filling)).await?;
         }
         Ok(())
     }

@@ -173,9 +173,10 @@ fn codec_data(data: &codec::Data<'_>, facts: &mut Facts) {
             facts.insert("roots", roots.iter().map(|root| text(root.as_ref()) + ";").collect());
         }
         Data::Id { parameters } => {
-            let pairs = parameters.iter().flatten().map(|(name, value)| {
-                (text(name.as_ref()), value.0.as_ref().map(|value| text(value.as_ref())))
-            });
+            let pairs = parameters
+                .iter()
+                .flatten()
+                .map(|(name, value)| (text(name.as_ref()), value.0.as_ref().map(|value| text(value.as_ref()))));
             facts.insert("id", format!("{:?}", pairs.collect::<Vec<_>>()));
         }
         Data::Vanished { earlier, known_uids } => {
@@ -235,7 +236,11 @@ fn codec_items(items: &[types::fetch::MessageDataItem<'_>], facts: &mut Facts) {
                 body_fact(data, bodies, facts);
             }
             Item::Rfc822Header(data)
-            | Item::BodyExt { section: Some(Section::Header(None) | Section::HeaderFields(None, _)), data, origin: None } => {
+            | Item::BodyExt {
+                section: Some(Section::Header(None) | Section::HeaderFields(None, _)),
+                data,
+                origin: None,
+            } => {
                 headers += 1;
                 if headers == 1 {
                     put(facts, "header", data.0.as_ref().map(|data| text(data.as_ref())));
@@ -260,4 +265,3 @@ fn body_fact(data: &types::core::NString<'_>, bodies: u32, facts: &mut Facts) {
         None => facts.insert("nil", "yes".to_owned()),
     };
 }
-

@@ -126,7 +126,8 @@ struct Tally {
 /// Asks both oracles about the first response in `line`.
 fn compare(line: &[u8], tally: &mut Tally) {
     tally.asked += 1;
-    let wrong = |who: &str, missing: Vec<String>| format!("{who}: {}\n    {}", line.escape_ascii(), missing.join("\n    "));
+    let wrong =
+        |who: &str, missing: Vec<String>| format!("{who}: {}\n    {}", line.escape_ascii(), missing.join("\n    "));
     if let Ok((rest, response)) = ResponseCodec::new().decode(line) {
         tally.codec += 1;
         let ours = read(&line[..line.len() - rest.len()]);
@@ -136,7 +137,9 @@ fn compare(line: &[u8], tally: &mut Tally) {
         }
     }
     // It panics on INTERNALDATE NIL.
-    let parsed = catch_unwind(|| imap_proto::Response::parse(line).map(|(rest, response)| (rest.len(), proto::facts(line, &response))));
+    let parsed = catch_unwind(|| {
+        imap_proto::Response::parse(line).map(|(rest, response)| (rest.len(), proto::facts(line, &response)))
+    });
     if let Ok(Ok((rest, theirs))) = parsed {
         tally.proto += 1;
         let missing = missing(&read(&line[..line.len() - rest]), &theirs);

@@ -107,12 +107,11 @@ fn data_facts(data: &Untagged, facts: &mut Facts) {
         }
         Untagged::Namespace(all) => {
             let count = |kind: &[limosa_imap::Namespace]| {
-                kind.iter().map(|one| format!("{}{:?}", text(&one.prefix), one.delimiter.map(char::from))).collect::<String>()
+                kind.iter()
+                    .map(|one| format!("{}{:?}", text(&one.prefix), one.delimiter.map(char::from)))
+                    .collect::<String>()
             };
-            facts.insert(
-                "namespace",
-                format!("{}|{}|{}", count(&all.personal), count(&all.other), count(&all.shared)),
-            );
+            facts.insert("namespace", format!("{}|{}|{}", count(&all.personal), count(&all.other), count(&all.shared)));
         }
         Untagged::Quota(quota) => {
             facts.insert("quota root", text(&quota.root));
@@ -156,4 +155,3 @@ fn fetch_facts(fetch: &Fetch, facts: &mut Facts) {
         facts.insert("flags", names(flags.iter()));
     }
 }
-

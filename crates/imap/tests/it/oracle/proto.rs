@@ -17,7 +17,8 @@ pub fn facts(line: &[u8], response: &imap_proto::Response<'_>) -> Facts {
             });
             // ENABLED looks the same to it.
             let enabled = line.starts_with(b"* ENABLED");
-            facts.insert(if enabled { "enabled" } else { "capability" }, if enabled { names(all) } else { joined(all) });
+            facts
+                .insert(if enabled { "enabled" } else { "capability" }, if enabled { names(all) } else { joined(all) });
         }
         Proto::Done { tag, status, outcome } => {
             facts.insert("tag", limosa_imap::Tag::parse(tag.as_bytes()).0.to_string());
@@ -148,4 +149,3 @@ fn proto_items(items: &[AttributeValue<'_>], facts: &mut Facts) {
         }
     }
 }
-

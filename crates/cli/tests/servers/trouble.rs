@@ -1,0 +1,130 @@
+//! What is said when something is wrong, and that a later run completes.
+
+use limosa_lab::{CyrusOptions, DovecotOptions, Lab, Storage};
+use limosa_testkit::mail::{ordinary, small};
+
+use crate::world::{Account, Program};
+
+#[tokio::test]
+async fn a_wrong_password_is_told_with_a_hint() {
+    let lab = Lab::shared().await.unwrap();
+    let server = lab.dovecot(DovecotOptions::default()).await.unwrap();
+    let from = Account::new(&server, "alice").await;
+    let to = Account::new(&server, "bob").await;
+    let program = Program::new();
+    let output = program
+        .command(&["copy", &from.url(), &to.url()], server.ca_file())
+        .env("LIMOSA_TARGET_PASSWORD", "wrong-and-secret")
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("hint:") && said.contains("bob"), "{said}");
+    assert!(!said.contains("wrong-and-secret"), "{said}");
+}
+
+#[tokio::test]
+async fn the_same_account_twice_is_refused() {
+    let lab = Lab::shared().await.unwrap();
+    let server = lab.dovecot(DovecotOptions::default()).await.unwrap();
+    let alice = Account::new(&server, "alice").await;
+    let run = Program::new().copy(&alice, &alice, &[]).await;
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert!(run.err.contains("same account"), "{run:#?}");
+}
+
+#[tokio::test]
+async fn a_full_quota_is_unfinished_and_goes_on_when_there_is_room() {
+    let lab = Lab::shared().await.unwrap();
+    let source = lab.dovecot(DovecotOptions::default()).await.unwrap();
+    let target = lab.dovecot(DovecotOptions { quota_kib: Some(60), ..DovecotOptions::default() }).await.unwrap();
+    let from = Account::new(&source, "alice").await;
+    let to = Account::new(&target, "bob").await;
+    source.seed("alice", &small(4, 100)).await.unwrap();
+    let program = Program::new();
+    let run = program.copy(&from, &to, &[]).await;
+    assert_eq!(run.code, Some(4), "{run:#?}");
+    assert_eq!(run.json["unfinished"]["code"], "over-quota", "{run:#?}");
+    assert_eq!(run.json["exceptions"].as_array().unwrap().len(), 0, "{run:#?}");
+}
+
+#[tokio::test]
+async fn a_message_over_the_targets_limit_is_an_exception_by_name() {
+    let lab = Lab::shared().await.unwrap();
+    let source = lab.dovecot(DovecotOptions::default()).await.unwrap();
+    let target = lab.cyrus(CyrusOptions { append_limit: Some(100_000), ..CyrusOptions::default() }).await.unwrap();
+    let from = Account::new(&source, "alice").await;
+    let to = Account::new(&target, "bob").await;
+    from.append("INBOX", "()", "Message-ID: <small@x>\r\nSubject: small\r\n\r\nx\r\n").await;
+    let large = format!("Message-ID: <large@x>\r\nSubject: large\r\n\r\n{}", "0123456789\r\n".repeat(20_000));
+    from.append("INBOX", "()", &large).await;
+    let program = Program::new();
+    let run = program.copy(&from, &to, &[]).await;
+    assert_eq!(run.code, Some(3), "{run:#?}");
+    assert_eq!(run.number("/copied/messages"), 1);
+    let exception = &run.json["exceptions"][0];
+    assert_eq!(
+        (exception["message_id"].as_str(), exception["code"].as_str()),
+        (Some("<large@x>"), Some("too-big")),
+        "{run:#?}"
+    );
+}
+
+#[tokio::test]
+async fn a_read_only_target_is_told() {
+    let lab = Lab::shared().await.unwrap();
+    let source = lab.dovecot(DovecotOptions::default()).await.unwrap();
+    let target = lab.dovecot(DovecotOptions { read_only: true, ..DovecotOptions::default() }).await.unwrap();
+    let from = Account::new(&source, "alice").await;
+    let to = Account::new(&target, "bob").await;
+    source.seed("alice", &small(4, 10)).await.unwrap();
+    let run = Program::new().copy(&from, &to, &[]).await;
+    assert!(matches!(run.code, Some(1 | 4)), "{run:#?}");
+    assert_eq!(run.json["unfinished"]["code"], "not-permitted", "{run:#?}");
+    assert_eq!(to.snapshot().await.values().map(Vec::len).sum::<usize>(), 0);
+}
+
+#[tokio::test]
+async fn two_runs_at_once_on_one_pair_do_not_mix() {
+    let lab = Lab::shared().await.unwrap();
+    let source = lab.dovecot(DovecotOptions::default()).await.unwrap();
+    let target = lab.dovecot(DovecotOptions::default().with_storage(Storage::Sdbox)).await.unwrap();
+    let from = Account::new(&source, "alice").await;
+    let to = Account::new(&target, "bob").await;
+    source.seed("alice", &ordinary(4, 1_000)).await.unwrap();
+    let program = Program::new();
+    let (one, other) = tokio::join!(program.copy(&from, &to, &[]), program.copy(&from, &to, &["--wait"]));
+    let mut codes = [one.code, other.code];
+    codes.sort();
+    // Without --wait a run that comes second says so and stops.
+    assert!(codes == [Some(0), Some(0)] || codes == [Some(0), Some(1)], "{one:#?} {other:#?}");
+    let alone = program.copy(&from, &to, &[]).await;
+    alone.is_complete();
+    let counts = |snapshot: crate::world::Snapshot| snapshot.values().map(Vec::len).sum::<usize>();
+    assert_eq!(counts(to.snapshot().await), 1_000);
+}
+
+#[tokio::test]
+async fn cleartext_is_allowed_on_loopback_and_an_untrusted_certificate_is_refused() {
+    let lab = Lab::shared().await.unwrap();
+    let source = lab.dovecot(DovecotOptions::default()).await.unwrap();
+    let target = lab.dovecot(DovecotOptions::default().with_storage(Storage::Sdbox)).await.unwrap();
+    let from = Account::new(&source, "alice").await;
+    let to = Account::new(&target, "bob").await;
+    from.append("INBOX", "()", "Subject: x\r\n\r\nx\r\n").await;
+    let program = Program::new();
+    program.copy_urls(&from.cleartext_url(), &to.cleartext_url(), &source, &[]).await.is_complete();
+
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_limosa"))
+        .args(["copy", &from.url(), &to.url()])
+        .env("LIMOSA_SOURCE_PASSWORD", "x")
+        .env("LIMOSA_TARGET_PASSWORD", "x")
+        .env("XDG_STATE_HOME", program.state())
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("certificate") && said.contains("--source-ca-file"), "{said}");
+}

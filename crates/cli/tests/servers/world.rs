@@ -1,0 +1,206 @@
+//! Servers, the program run against them, and what another client sees of a mailbox.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use imap_proto::{AttributeValue, MailboxDatum, Response};
+use limosa_lab::{Client, Server, quoted};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+pub const PASSWORD: &str = "not for anybody's eyes";
+
+/// One message as another client sees it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    pub digest: String,
+    pub size: usize,
+    pub flags: Vec<String>,
+    pub date: String,
+}
+
+/// Folders by their path, and their messages in no order.
+pub type Snapshot = BTreeMap<String, Vec<Seen>>;
+
+/// A mailbox on a server of the lab.
+#[derive(Clone, Copy)]
+pub struct Account<'a> {
+    pub server: &'a Server,
+    pub user: &'a str,
+}
+
+impl<'a> Account<'a> {
+    /// A new mailbox on this server.
+    pub async fn new(server: &'a Server, user: &'a str) -> Self {
+        server.add_user(user, PASSWORD).await.unwrap();
+        Self { server, user }
+    }
+
+    pub fn url(&self) -> String {
+        format!("imaps://{}@{}:{}", self.user, self.server.host(), self.server.imaps_port())
+    }
+
+    pub fn cleartext_url(&self) -> String {
+        format!("imap://{}@{}:{}?tls=none", self.user, self.server.host(), self.server.imap_port())
+    }
+
+    pub async fn client(&self) -> Client {
+        self.server.client(self.user, PASSWORD).await.unwrap()
+    }
+
+    pub async fn append(&self, folder: &str, flags: &str, message: &str) {
+        self.client()
+            .await
+            .append(folder, flags, Some("17-Jul-2019 02:44:25 -0700"), message.as_bytes())
+            .await
+            .unwrap();
+    }
+
+    /// Everything in the mailbox, read by another parser.
+    pub async fn snapshot(&self) -> Snapshot {
+        let mut client = self.client().await;
+        let (_, prefix) = client.namespace().await.unwrap();
+        let mut folders = Snapshot::new();
+        for line in client.command("LIST \"\" \"*\"").await.unwrap().untagged {
+            let line = [&line[..], b"\r\n"].concat();
+            let Ok((_, Response::MailboxData(MailboxDatum::List(list)))) = Response::parse(&line) else {
+                panic!("not a LIST response: {}", String::from_utf8_lossy(&line));
+            };
+            let attributes = format!("{:?}", list.name_attributes).to_lowercase();
+            if attributes.contains("noselect") || attributes.contains("nonexistent") {
+                continue;
+            }
+            let name = list.name.to_string();
+            let path = match name.strip_prefix(prefix.as_str()) {
+                Some(rest) if !prefix.is_empty() => rest.to_owned(),
+                _ => name.clone(),
+            };
+            let path = path.replace(list.delimiter.as_deref().unwrap_or("/"), "/");
+            folders.insert(path, Self::messages(&mut client, &name).await);
+        }
+        folders
+    }
+
+    async fn messages(client: &mut Client, folder: &str) -> Vec<Seen> {
+        let selected = client.command(&format!("EXAMINE {}", quoted(folder))).await.unwrap();
+        if selected.text().contains("* 0 EXISTS") {
+            return Vec::new();
+        }
+        let answer = client.command("UID FETCH 1:* (FLAGS INTERNALDATE BODY.PEEK[])").await.unwrap();
+        let mut messages: Vec<Seen> = answer.untagged.iter().filter_map(|line| Seen::read(line)).collect();
+        messages.sort();
+        messages
+    }
+}
+
+impl Seen {
+    fn read(line: &[u8]) -> Option<Self> {
+        let line = [line, b"\r\n"].concat();
+        let Ok((_, Response::Fetch(_, attributes))) = Response::parse(&line) else { return None };
+        let mut seen = Self { digest: String::new(), size: 0, flags: Vec::new(), date: String::new() };
+        let mut whole = false;
+        for attribute in attributes {
+            match attribute {
+                AttributeValue::BodySection { data, .. } => {
+                    let data = data.unwrap_or_default();
+                    seen.digest = blake3::hash(&data).to_hex()[..16].to_owned();
+                    seen.size = data.len();
+                    whole = true;
+                }
+                AttributeValue::Flags(flags) => {
+                    seen.flags =
+                        flags.iter().map(|flag| flag.to_lowercase()).filter(|flag| flag != "\\recent").collect();
+                    seen.flags.sort();
+                }
+                AttributeValue::InternalDate(date) => seen.date = moment(&date),
+                _ => {}
+            }
+        }
+        whole.then_some(seen)
+    }
+}
+
+/// An internal date without its zone, which servers may change: the moment in UTC.
+fn moment(date: &str) -> String {
+    let parsed = jiff::fmt::strtime::parse("%e-%b-%Y %H:%M:%S %z", date.trim()).and_then(|date| date.to_timestamp());
+    parsed.unwrap_or_else(|error| panic!("{date}: {error}")).to_string()
+}
+
+/// The program, with a ledger of its own.
+pub struct Program {
+    state: TempDir,
+}
+
+impl Program {
+    pub fn new() -> Self {
+        Self { state: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.state.path().to_owned()
+    }
+
+    pub fn command(&self, arguments: &[&str], ca_file: &std::path::Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_limosa"));
+        command.args(arguments).arg("--state").arg(self.state.path());
+        if matches!(arguments.first(), Some(&"copy" | &"check")) {
+            command.arg("--source-ca-file").arg(ca_file).arg("--target-ca-file").arg(ca_file);
+        }
+        command.env("LIMOSA_SOURCE_PASSWORD", PASSWORD).env("LIMOSA_TARGET_PASSWORD", PASSWORD);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
+    /// `limosa copy --json` with these options, to its end.
+    pub async fn copy(&self, source: &Account<'_>, target: &Account<'_>, options: &[&str]) -> Run {
+        self.copy_urls(&source.url(), &target.url(), source.server, options).await
+    }
+
+    pub async fn copy_urls(&self, source: &str, target: &str, server: &Server, options: &[&str]) -> Run {
+        let mut arguments = vec!["copy", source, target, "--json"];
+        arguments.extend(options);
+        let output = self.command(&arguments, server.ca_file()).output().await.unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(!out.contains(PASSWORD) && !err.contains(PASSWORD), "a secret was printed");
+        let json = serde_json::from_str(&out).unwrap_or(Value::Null);
+        Run { code: output.status.code(), json, err }
+    }
+
+    /// The same in the background, to be killed.
+    pub fn start(&self, source: &Account<'_>, target: &Account<'_>) -> Child {
+        let (source_url, target_url) = (source.url(), target.url());
+        self.command(&["copy", &source_url, &target_url, "--quiet"], source.server.ca_file()).spawn().unwrap()
+    }
+}
+
+/// What a run of the program gave.
+#[derive(Debug)]
+pub struct Run {
+    pub code: Option<i32>,
+    pub json: Value,
+    pub err: String,
+}
+
+impl Run {
+    pub fn number(&self, pointer: &str) -> u64 {
+        self.json.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {pointer} in {self:#?}"))
+    }
+
+    /// It finished, and everything stands on the target.
+    pub fn is_complete(&self) -> &Self {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        assert_eq!(self.json["outcome"], "complete", "{self:#?}");
+        self
+    }
+
+    /// It did nothing, since there was nothing to do.
+    pub fn did_nothing(&self) -> &Self {
+        for figure in ["/copied/messages", "/found", "/flags_set", "/removed", "/moved"] {
+            assert_eq!(self.number(figure), 0, "{figure}: {self:#?}");
+        }
+        self
+    }
+}

@@ -1,0 +1,123 @@
+//! Does the IMAP connector keep the contract, on every kind of server?
+
+mod imap_common;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use imap_common::eyes::Eyes;
+use limosa_connectors::imap::ImapSettings;
+use limosa_lab::{CourierOptions, CyrusOptions, DovecotOptions, Lab, Server, Storage};
+use limosa_testkit::conformance::Declared;
+use tokio::sync::OnceCell;
+
+static USERS: AtomicU32 = AtomicU32::new(1);
+
+/// What any Dovecot does.
+fn dovecot() -> Declared {
+    Declared {
+        batches: true,
+        object_ids: false,
+        // CREATE-SPECIAL-USE is not offered by Dovecot 2.3.
+        roles: false,
+        // "Can't save a zero byte message"
+        refused_samples: vec!["empty"],
+        // "Invalid mailbox name: Begins with '~'"
+        refused_names: vec!["~tilde"],
+        ..Declared::default()
+    }
+}
+
+/// A new user of a server that all tests of a kind share.
+async fn eyes(server: &Server, declared: Declared, adjust: impl FnOnce(&mut ImapSettings)) -> Eyes {
+    let user = format!("user{}", USERS.fetch_add(1, Ordering::Relaxed));
+    Eyes::new(server, &user, declared, adjust).await
+}
+
+/// Dovecot with Maildir.
+mod dovecot_maildir {
+    use super::*;
+
+    static SERVER: OnceCell<Server> = OnceCell::const_new();
+
+    async fn harness() -> Eyes {
+        let start = || async { Lab::shared().await.unwrap().dovecot(DovecotOptions::default()).await.unwrap() };
+        eyes(SERVER.get_or_init(start).await, dovecot(), |_| {}).await
+    }
+
+    limosa_testkit::conformance_suite!(harness().await);
+}
+
+/// Dovecot with its own format.
+mod dovecot_sdbox {
+    use super::*;
+
+    static SERVER: OnceCell<Server> = OnceCell::const_new();
+
+    async fn harness() -> Eyes {
+        let options = DovecotOptions { compress: true, ..DovecotOptions::default().with_storage(Storage::Sdbox) };
+        let start = || async { Lab::shared().await.unwrap().dovecot(options).await.unwrap() };
+        eyes(SERVER.get_or_init(start).await, dovecot(), |settings| settings.compress = true).await
+    }
+
+    limosa_testkit::conformance_suite!(harness().await);
+}
+
+/// A server that can do next to nothing.
+mod poor {
+    use super::*;
+
+    static SERVER: OnceCell<Server> = OnceCell::const_new();
+
+    async fn harness() -> Eyes {
+        let options = DovecotOptions { capability: Some("IMAP4rev1 NAMESPACE".into()), ..DovecotOptions::default() };
+        let start = || async { Lab::shared().await.unwrap().dovecot(options).await.unwrap() };
+        let declared = Declared {
+            batches: false,
+            delta: false,
+            proves_unchanged: false,
+            survey_round_trips: Some(2),
+            ..dovecot()
+        };
+        eyes(SERVER.get_or_init(start).await, declared, |_| {}).await
+    }
+
+    limosa_testkit::conformance_suite!(harness().await);
+}
+
+/// Cyrus.
+mod cyrus {
+    use super::*;
+
+    static SERVER: OnceCell<Server> = OnceCell::const_new();
+
+    async fn harness() -> Eyes {
+        let start = || async { Lab::shared().await.unwrap().cyrus(CyrusOptions::default()).await.unwrap() };
+        let declared = Declared { batches: true, ..Declared::default() };
+        eyes(SERVER.get_or_init(start).await, declared, |_| {}).await
+    }
+
+    limosa_testkit::conformance_suite!(harness().await);
+}
+
+/// Courier.
+mod courier {
+    use super::*;
+
+    static SERVER: OnceCell<Server> = OnceCell::const_new();
+
+    async fn harness() -> Eyes {
+        let start = || async { Lab::shared().await.unwrap().courier(CourierOptions::default()).await.unwrap() };
+        let declared = Declared {
+            delta: false,
+            proves_unchanged: false,
+            object_ids: false,
+            roles: false,
+            survey_round_trips: Some(2),
+            below_inbox: false,
+            ..Declared::default()
+        };
+        eyes(SERVER.get_or_init(start).await, declared, |_| {}).await
+    }
+
+    limosa_testkit::conformance_suite!(harness().await);
+}
