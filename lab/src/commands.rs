@@ -29,12 +29,13 @@ fn unsupported(what: String) -> LabError {
 
 /// Starts servers and keeps them until a signal comes; SIGHUP resets them.
 pub(crate) async fn up(dir: &Path, kinds: &[Kind], users: &[String], fsync: bool) -> Result<ExitCode> {
-    let lab = Lab::at(dir).await?;
+    std::fs::create_dir_all(dir).map_err(failed("create", dir))?;
     let path = lock_file(dir);
     let lock = File::create(&path).map_err(failed("create", &path))?;
     if lock.try_lock().is_err() {
         return Err(unsupported(format!("a lab already runs in {}", dir.display())));
     }
+    let lab = Lab::at(dir).await?;
     let listen = |kind| signal(kind).map_err(failed("wait for signals for", dir));
     let (mut interrupt, mut terminate, mut hangup) =
         (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?);
@@ -186,7 +187,9 @@ pub(crate) async fn down(dir: &Path) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     send(&description, Signal::TERM)?;
-    while running(dir)?.is_some() {
+    // The link is there as long as the process runs, and not while it waits to be waited for.
+    let program = format!("/proc/{}/exe", description.process);
+    while running(dir)?.is_some() || std::fs::read_link(&program).is_ok() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(ExitCode::SUCCESS)

@@ -27,7 +27,7 @@ while read -r verb what; do
     end) exit 0 ;;
   esac
 done
-for group in $groups; do kill -KILL -- "-$group"; done
+for group in $groups; do kill -s KILL -- "-$group"; done
 printf %s "$dirs" | while read -r dir; do
   for attempt in 1 2 3; do rm -rf -- "$dir" && break; done
 done

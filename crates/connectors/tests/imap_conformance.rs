@@ -19,8 +19,9 @@ fn dovecot() -> Declared {
         object_ids: false,
         // CREATE-SPECIAL-USE is not offered by Dovecot 2.3.
         roles: false,
-        // "Can't save a zero byte message"
-        refused_samples: vec!["empty"],
+        // "Can't save a zero byte message". Lines end with CRLF when they are read, whatever they were; NUL is read as 0x80;
+        // a date in the future becomes the present.
+        refused_samples: vec!["empty", "bare-lf", "lf-only", "lone-cr", "nul", "no-header"],
         // "Invalid mailbox name: Begins with '~'"
         refused_names: vec!["~tilde"],
         ..Declared::default()
@@ -92,7 +93,17 @@ mod cyrus {
 
     async fn harness() -> Eyes {
         let start = || async { Lab::shared().await.unwrap().cyrus(CyrusOptions::default()).await.unwrap() };
-        let declared = Declared { batches: true, ..Declared::default() };
+        let declared = Declared {
+            batches: true,
+            // STATUS within LIST gives no valid ids.
+            object_ids: false,
+            // "Zero-length message literal", "Message contains invalid header", "Message contains bare newlines"; NUL only as
+            // binary, which the second pair of eyes cannot send; the date 0 becomes the present.
+            refused_samples: vec!["empty", "one-byte", "bare-lf", "lf-only", "nul", "no-message-id"],
+            // "Invalid mailbox name"
+            refused_names: vec!["50% * off", "\"quoted\"", "{3}"],
+            ..Declared::default()
+        };
         eyes(SERVER.get_or_init(start).await, declared, |_| {}).await
     }
 
@@ -114,6 +125,16 @@ mod courier {
             roles: false,
             survey_round_trips: Some(2),
             below_inbox: false,
+            // Lines end with CRLF when they are read, whatever they were; the date 0 becomes the present.
+            refused_samples: vec![
+                "empty",
+                "one-byte",
+                "bare-lf",
+                "lf-only",
+                "lone-cr",
+                "no-last-line-end",
+                "no-message-id",
+            ],
             ..Declared::default()
         };
         eyes(SERVER.get_or_init(start).await, declared, |_| {}).await

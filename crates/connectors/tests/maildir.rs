@@ -5,13 +5,18 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use limosa_connectors::maildir::{LineEnds, MaildirConnector};
-use limosa_model::{Connector, Flags, FolderPath, InternalDate};
-use limosa_testkit::conformance::{Declared, Harness, Seen};
+use limosa_model::mailbox::{Batching, Detail};
+use limosa_model::message::Outcome;
+use limosa_model::{
+    Connector, ErrorKind, Fetched, Flags, Folder, FolderPath, Head, IdList, InternalDate, MessageId, Piece, Retry,
+    Scope, SystemFlags, Target,
+};
+use limosa_testkit::conformance::{Declared, Harness, Seen, folder_of, list, read_all, store_all};
 
 /// Plain code over the same files: one message one file, names and letters by hand.
 struct Eyes {
@@ -164,7 +169,7 @@ impl Harness for Eyes {
         make(&directory);
         let count = self.count.fetch_add(1, Ordering::SeqCst);
         let letters = self.letters(folder, &message.flags);
-        let path = if letters.is_empty() && count % 2 == 0 {
+        let path = if letters.is_empty() && count.is_multiple_of(2) {
             directory.join(format!("new/16000.{count:06}.eyes"))
         } else {
             directory.join(format!("cur/16000.{count:06}.eyes,S=1:2,{letters}"))
@@ -237,3 +242,203 @@ impl Harness for Eyes {
 }
 
 limosa_testkit::conformance_suite!(Eyes::new());
+
+async fn open(eyes: &Eyes, folder: &FolderPath) -> (Box<dyn Target>, Folder) {
+    let mut target = eyes.connector.open_target().await.unwrap();
+    let folder = folder_of(target.as_mut(), folder).await;
+    (target, folder)
+}
+
+fn text(number: usize) -> Seen {
+    let date = InternalDate { seconds: 1_600_000_000, offset_minutes: 0 };
+    Seen { bytes: format!("Subject: {number}\r\n\r\nbody\r\n").into(), flags: Flags::default(), date }
+}
+
+/// What a fetch says of each id, in short.
+async fn fetched(mailbox: &mut dyn Target, folder: &Folder, ids: &IdList) -> Vec<String> {
+    let mut fetch = mailbox.fetch(folder, ids).await.unwrap();
+    let (mut came, mut told) = (Vec::new(), Vec::new());
+    while fetch.next(&mut came).await.unwrap() {
+        for fetched in came.drain(..) {
+            match fetched {
+                Fetched::Piece(Piece::Head(head)) => told.push(format!("{} {:?}", head.id, head.flags)),
+                Fetched::Piece(_) => {}
+                Fetched::Gone(id) => told.push(format!("{id} gone")),
+                Fetched::Unreadable(id, error) => told.push(format!("{id} {}", error.kind().code())),
+            }
+        }
+    }
+    told
+}
+
+#[tokio::test]
+async fn a_message_is_found_wherever_another_client_has_put_it_meanwhile() {
+    let eyes = Eyes::new();
+    for name in ["new/a", "cur/b:2,", "cur/c:2,S", "cur/d:2,"] {
+        fs::write(eyes.root.path().join(name), name).unwrap();
+    }
+    // Reading a directory is an error of that one "message".
+    std::os::unix::fs::symlink(eyes.root.path().join("tmp"), eyes.root.path().join("cur/e:2,")).unwrap();
+    let (mut target, inbox) = open(&eyes, &FolderPath::inbox()).await;
+    let ids = target.arrivals(&inbox, None).await.unwrap();
+    assert_eq!(ids.len(), 5);
+    let rename = |from: &str, to: &str| fs::rename(eyes.root.path().join(from), eyes.root.path().join(to)).unwrap();
+    rename("new/a", "cur/a:2,");
+    rename("cur/b:2,", "cur/b:2,FS");
+    fs::remove_file(eyes.root.path().join("cur/c:2,S")).unwrap();
+    let told = fetched(target.as_mut(), &inbox, &ids).await;
+    assert_eq!(told, ["a {}", "b {\"\\\\Flagged\", \"\\\\Seen\"}", "c gone", "d {}", "e local-io"]);
+}
+
+#[tokio::test]
+async fn no_listing_misses_a_message_that_is_being_renamed() {
+    const MESSAGES: usize = 1000;
+    let eyes = Eyes::new();
+    let cur = eyes.root.path().join("cur");
+    for number in 0..MESSAGES {
+        fs::write(cur.join(format!("{number:05}.x:2,")), "").unwrap();
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let renaming = std::thread::spawn({
+        let stop = stop.clone();
+        move || {
+            for flags in [["", "S"], ["S", "FS"], ["FS", ""]].iter().cycle() {
+                for number in 0..MESSAGES {
+                    if stop.load(Ordering::SeqCst) {
+                        return;
+                    }
+                    let name = |flags: &str| cur.join(format!("{number:05}.x:2,{flags}"));
+                    fs::rename(name(flags[0]), name(flags[1])).unwrap();
+                }
+            }
+        }
+    });
+    let (mut target, inbox) = open(&eyes, &FolderPath::inbox()).await;
+    for _ in 0..10 {
+        assert_eq!(target.arrivals(&inbox, None).await.unwrap().len(), MESSAGES as u64);
+    }
+    stop.store(true, Ordering::SeqCst);
+    renaming.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_of_more_than_a_page_is_listed_whole() {
+    let eyes = Eyes::new();
+    // One file under many names costs less to make.
+    let name = |number: usize| eyes.root.path().join(format!("cur/{number:06}.x:2,S"));
+    fs::write(name(0), "x").unwrap();
+    (1..10_300).for_each(|number| fs::hard_link(name(0), name(number)).unwrap());
+    let (mut target, inbox) = open(&eyes, &FolderPath::inbox()).await;
+    let listing = list(target.as_mut(), &inbox, None, Detail::Metadata).await;
+    assert_eq!(listing.present.len(), 10_300);
+    assert!(listing.present.iter().all(|item| item.size == Some(1) && item.internal_date.is_some()));
+    assert_eq!(listing.watermark, inbox.state.unwrap().watermark);
+}
+
+#[tokio::test]
+async fn a_source_presents_bare_line_ends_as_an_imap_server_would() {
+    let eyes = Eyes::new();
+    for (name, text) in [("lf", "Subject: a\n\nb\n"), ("crlf", "Subject: a\r\n\r\nb\nc\r\n")] {
+        fs::write(eyes.root.path().join("new").join(name), text).unwrap();
+    }
+    let source = MaildirConnector::new(eyes.root.path(), LineEnds::Crlf);
+    let mut mailbox = source.open().await.unwrap();
+    let inbox = folder_of(mailbox.as_mut(), &FolderPath::inbox()).await;
+    let read = read_all(mailbox.as_mut(), &inbox).await;
+    let texts: Vec<&[u8]> = read.iter().map(|seen| &seen.bytes[..]).collect();
+    assert_eq!(texts, [&b"Subject: a\r\n\r\nb\nc\r\n"[..], b"Subject: a\r\n\r\nb\r\n"]);
+    let ids = mailbox.arrivals(&inbox, None).await.unwrap();
+    let mut headers = mailbox.headers(&inbox, &ids).await.unwrap();
+    let lf = headers.pop().unwrap();
+    assert_eq!((lf.size, &lf.header[..]), (17, &b"Subject: a\r\n\r\n"[..]));
+}
+
+#[tokio::test]
+async fn keywords_beyond_twenty_six_are_declared_and_never_dropped_in_silence() {
+    let eyes = Eyes::new();
+    let (mut target, inbox) = open(&eyes, &FolderPath::inbox()).await;
+    let with = |range: std::ops::Range<usize>| Flags::new(SystemFlags::NONE, range.map(|n| format!("key{n}")));
+    let messages: Vec<Seen> = (0..13).map(|n| Seen { flags: with(n * 2..n * 2 + 2), ..text(n) }).collect();
+    store_all(target.as_mut(), &inbox, &messages).await;
+    let keeps = target.permanent_flags(&inbox).await.unwrap();
+    assert!(!keeps.new_keywords);
+    assert_eq!(keeps.keep(&with(25..27)).1, ["key26"]);
+    assert_eq!(keeps.keep(&Flags::from_names(["$forwarded"]).0).1, [""; 0]);
+
+    let mut writer = target.writer(&inbox, Batching::Free).await.unwrap();
+    for (number, flags) in [with(25..27), with(0..26)].into_iter().enumerate() {
+        let head = Head { id: MessageId::Uid(1), flags, internal_date: None, size: None };
+        let body = Piece::Body(text(number).bytes);
+        writer.write(&mut vec![Piece::Head(head), body, Piece::End]).await.unwrap();
+    }
+    let outcomes: Vec<Outcome> = writer.finish().await.unwrap().into_iter().map(|receipt| receipt.outcome).collect();
+    let [Outcome::Refused(error), Outcome::Stored(_)] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert_eq!((error.scope(), error.retry()), (Scope::Item, Retry::Now));
+    assert_eq!(eyes.contents(&FolderPath::inbox()).await.len(), 14);
+}
+
+#[tokio::test]
+async fn nothing_stays_in_tmp_of_a_message_that_was_given_up() {
+    let eyes = Eyes::new();
+    let (mut target, inbox) = open(&eyes, &FolderPath::inbox()).await;
+    let in_tmp = || fs::read_dir(eyes.root.path().join("tmp")).unwrap().count();
+    for drops in [true, false] {
+        let mut writer = target.writer(&inbox, Batching::Free).await.unwrap();
+        let head = Head { id: MessageId::Uid(1), flags: Flags::default(), internal_date: None, size: Some(1000) };
+        writer.write(&mut vec![Piece::Head(head), Piece::Body(text(0).bytes)]).await.unwrap();
+        assert_eq!(in_tmp(), 1);
+        if drops {
+            drop(writer)
+        } else {
+            writer.abort().await
+        }
+        assert_eq!(in_tmp(), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_maildir_is_named_with_a_hint_and_a_target_is_made() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| MaildirConnector::new(home.path().join(name), LineEnds::AsStored);
+    let missing = at("mail").open().await.err().unwrap();
+    assert_eq!((missing.kind(), missing.scope()), (ErrorKind::LocalIo, Scope::Endpoint));
+    assert!(missing.hint_text().is_some());
+    at("deep/Maildir").open_target().await.unwrap();
+    assert!(["cur", "new", "tmp"].iter().all(|part| home.path().join("deep/Maildir").join(part).is_dir()));
+    let wrong = at("deep").open().await.err().unwrap();
+    assert_eq!(wrong.kind(), ErrorKind::Usage);
+    assert!(wrong.hint_text().unwrap().ends_with("deep/Maildir?"));
+    assert_eq!(at("deep").open_target().await.err().unwrap().kind(), ErrorKind::Usage, "nor is it made into one");
+}
+
+#[test]
+fn one_maildir_is_one_account_however_it_is_written() {
+    let home = tempfile::tempdir().unwrap();
+    let real = home.path().canonicalize().unwrap().join("real");
+    fs::create_dir(&real).unwrap();
+    std::os::unix::fs::symlink(&real, home.path().join("link")).unwrap();
+    for name in ["real", "link", "real/", "./real", "link/../real"] {
+        let connector = MaildirConnector::new(home.path().join(name), LineEnds::Crlf);
+        assert_eq!(connector.account(), format!("maildir:{}", real.display()), "{name}");
+    }
+    let new = MaildirConnector::new(home.path().join("link/new/one"), LineEnds::Crlf);
+    assert_eq!(new.account(), format!("maildir:{}/new/one", real.display()));
+}
+
+#[tokio::test]
+async fn a_message_moved_to_where_its_copy_stands_replaces_nothing() {
+    let eyes = Eyes::new();
+    let (from, to) = (FolderPath::from("From"), FolderPath::from("To"));
+    for (folder, name) in [(&from, "same:2,S"), (&to, "same:2,S")] {
+        make(&eyes.directory(folder));
+        fs::write(eyes.directory(folder).join("cur").join(name), folder.to_string()).unwrap();
+    }
+    let (mut target, folder) = open(&eyes, &from).await;
+    let other = folder_of(target.as_mut(), &to).await;
+    let ids = target.arrivals(&folder, None).await.unwrap();
+    let moved = target.relocate(&folder, &ids, &other).await.unwrap();
+    assert_eq!(moved.len(), 1);
+    let mut bytes: Vec<_> = eyes.contents(&to).await.into_iter().map(|seen| seen.bytes).collect();
+    bytes.sort();
+    assert_eq!(bytes, ["From", "To"]);
+}

@@ -90,7 +90,6 @@ pub enum ProtocolError {
 ///
 /// Slices in events share the read buffer, which lives as long as the last of them: pass them on or
 /// copy them, but do not collect them. Flags and ids that are made to be kept are copies already.
-#[derive(Debug)]
 pub struct Decoder {
     buffer: BytesMut,
     limits: Limits,
@@ -109,7 +108,6 @@ pub struct Decoder {
     failure: Option<ProtocolError>,
 }
 
-#[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "one of them a connection, never moved")]
 enum State {
     /// In front of, or within, a response.
@@ -120,6 +118,18 @@ enum State {
     Tail { fetch: Fetch, size: u64 },
     /// A body that stood in line is to be handed on.
     InlineBody { body: Bytes, fetch: Fetch },
+}
+
+impl std::fmt::Debug for Decoder {
+    /// Without the contents of the buffer, which are other people's mail.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Decoder")
+            .field("unread", &self.buffer.len())
+            .field("in_body", &self.in_body())
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Free space below which the read buffer is replaced, and the size of a fresh one: with slices of
@@ -163,14 +173,21 @@ impl Decoder {
 
     /// The read buffer, with at least 64 KiB free: append what the socket gives.
     ///
-    /// When all events were taken and the protocol changes under the connection, what is left in
-    /// it belongs to the new layer: compressed bytes after COMPRESS (take them out with `split`),
-    /// or an attacker's injection after STARTTLS (must be empty).
+    /// To take bytes out use [`take_unread`](Self::take_unread).
     pub fn buffer(&mut self) -> &mut BytesMut {
         if self.buffer.capacity() - self.buffer.len() < MIN_FREE {
             self.buffer.reserve(FRESH);
         }
         &mut self.buffer
+    }
+
+    /// Takes out what is not read yet, where the protocol changes under the connection: after the
+    /// OK to COMPRESS these are compressed bytes, to be fed in again once they are inflated; after
+    /// the OK to STARTTLS there must be none, or somebody has injected them. Take no further event
+    /// between that OK and this call.
+    pub fn take_unread(&mut self) -> BytesMut {
+        self.forget_scan();
+        self.buffer.split()
     }
 
     /// Whether nothing is unread and no response is begun.

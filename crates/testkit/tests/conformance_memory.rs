@@ -94,6 +94,12 @@ mod awkward {
     limosa_testkit::conformance_suite!(Memory::new(MemoryTraits::awkward()));
 }
 
+/// UIDs and MULTIAPPEND.
+mod batched {
+    use super::*;
+    limosa_testkit::conformance_suite!(Memory::new(MemoryTraits { batch: 6, window: 9, ..MemoryTraits::default() }));
+}
+
 /// IMAP without CONDSTORE, UIDPLUS and keywords.
 mod plain_imap {
     use super::*;

@@ -18,6 +18,8 @@ use rate::RateMeter;
 const LOOK: Duration = Duration::from_millis(200);
 /// How often a plain line is written.
 const PLAIN: Duration = Duration::from_secs(10);
+/// The same for each of many passes, whose lines would drown one another.
+const PLAIN_OF_MANY: Duration = Duration::from_secs(60);
 
 /// Standard error as seen by everything that writes there while passes run. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -66,9 +68,7 @@ impl Screen {
         let pass = Pass::new(progress.clone(), prefix);
         let task = match &self.kind {
             Kind::Quiet => None,
-            // The plain lines of many passes would drown one another: each pair's result is told when it ends.
-            Kind::Plain if name.is_some() => None,
-            Kind::Plain => Some(tokio::spawn(plain(pass, ended))),
+            Kind::Plain => Some(tokio::spawn(plain(pass, name.is_some(), ended))),
             Kind::Terminal(lines) => Some(tokio::spawn(renewed(lines.add(ProgressBar::new_spinner()), pass, ended))),
         };
         Watch { task, end }
@@ -145,17 +145,18 @@ async fn renewed(bar: ProgressBar, mut pass: Pass, mut ended: oneshot::Receiver<
     bar.finish_and_clear();
 }
 
-async fn plain(mut pass: Pass, mut ended: oneshot::Receiver<()>) {
+async fn plain(mut pass: Pass, one_of_many: bool, mut ended: oneshot::Receiver<()>) {
     let mut ticks = tokio::time::interval(LOOK);
     let mut said = Instant::now();
     let mut first = true;
     loop {
         let (glance, other) = pass.look();
-        if first || other || said.elapsed() >= PLAIN {
+        let due = if one_of_many { said.elapsed() >= PLAIN_OF_MANY } else { first || other || said.elapsed() >= PLAIN };
+        if due {
             eprintln!("{}", pass.line(&glance));
             said = Instant::now();
-            first = false;
         }
+        first = false;
         tokio::select! {
             _ = ticks.tick() => {}
             _ = &mut ended => break,

@@ -10,7 +10,7 @@ async fn an_unchanged_mailbox_costs_one_round_trip_a_side_whatever_its_size() {
     let lab = Lab::shared().await.unwrap();
     let source = lab.dovecot(DovecotOptions::default()).await.unwrap();
     let sdbox = lab.dovecot(DovecotOptions::default().with_storage(Storage::Sdbox)).await.unwrap();
-    let cyrus = lab.cyrus(CyrusOptions::default()).await.unwrap();
+    let cyrus = lab.cyrus(CyrusOptions { memory: true, ..CyrusOptions::default() }).await.unwrap();
     for (messages, user) in [(50, "few"), (2_000, "many")] {
         let from = Account::new(&source, user).await;
         source.seed(user, &small(1, messages)).await.unwrap();

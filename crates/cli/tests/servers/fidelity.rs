@@ -48,7 +48,7 @@ async fn to_dovecot_with_sdbox() {
 #[tokio::test]
 async fn to_cyrus() {
     let lab = Lab::shared().await.unwrap();
-    comes_over_whole(&lab.cyrus(CyrusOptions::default()).await.unwrap()).await;
+    comes_over_whole(&lab.cyrus(CyrusOptions { memory: true, ..CyrusOptions::default() }).await.unwrap()).await;
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn from_courier_and_from_cyrus() {
     let lab = Lab::shared().await.unwrap();
     let target = lab.dovecot(DovecotOptions::default().with_storage(Storage::Sdbox)).await.unwrap();
     let courier = lab.courier(CourierOptions::default()).await.unwrap();
-    let cyrus = lab.cyrus(CyrusOptions::default()).await.unwrap();
+    let cyrus = lab.cyrus(CyrusOptions { memory: true, ..CyrusOptions::default() }).await.unwrap();
     for (source, user) in [(&courier, "carol"), (&cyrus, "dave")] {
         let from = Account::new(source, user).await;
         let to = Account::new(&target, user).await;
@@ -79,7 +79,7 @@ async fn nasty_mail_arrives_byte_for_byte_or_is_named() {
     let lab = Lab::shared().await.unwrap();
     let source = lab.dovecot(DovecotOptions::default()).await.unwrap();
     let sdbox = lab.dovecot(DovecotOptions::default().with_storage(Storage::Sdbox)).await.unwrap();
-    let cyrus = lab.cyrus(CyrusOptions::default()).await.unwrap();
+    let cyrus = lab.cyrus(CyrusOptions { memory: true, ..CyrusOptions::default() }).await.unwrap();
     let alice = Account::new(&source, "alice").await;
     source.seed("alice", &nasty(3)).await.unwrap();
     let before = alice.snapshot().await;

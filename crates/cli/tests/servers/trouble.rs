@@ -31,7 +31,7 @@ async fn the_same_account_twice_is_refused() {
     let alice = Account::new(&server, "alice").await;
     let run = Program::new().copy(&alice, &alice, &[]).await;
     assert_eq!(run.code, Some(1), "{run:#?}");
-    assert!(run.err.contains("same account"), "{run:#?}");
+    assert_eq!(run.json["error"]["code"], "same-account", "{run:#?}");
 }
 
 #[tokio::test]

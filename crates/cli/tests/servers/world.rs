@@ -78,17 +78,18 @@ impl<'a> Account<'a> {
                 _ => name.clone(),
             };
             let path = path.replace(list.delimiter.as_deref().unwrap_or("/"), "/");
-            folders.insert(path, Self::messages(&mut client, &name).await);
+            folders.insert(path, self.messages(&mut client, &name).await);
         }
         folders
     }
 
-    async fn messages(client: &mut Client, folder: &str) -> Vec<Seen> {
+    async fn messages(&self, client: &mut Client, folder: &str) -> Vec<Seen> {
         let selected = client.command(&format!("EXAMINE {}", quoted(folder))).await.unwrap();
         if selected.text().contains("* 0 EXISTS") {
             return Vec::new();
         }
-        let answer = client.command("UID FETCH 1:* (FLAGS INTERNALDATE BODY.PEEK[])").await.unwrap();
+        let answer = client.command("UID FETCH 1:* (FLAGS INTERNALDATE BODY.PEEK[])").await;
+        let answer = answer.unwrap_or_else(|error| panic!("{folder}: {error}; {}", self.server.log().unwrap_or_default()));
         let mut messages: Vec<Seen> = answer.untagged.iter().filter_map(|line| Seen::read(line)).collect();
         messages.sort();
         messages

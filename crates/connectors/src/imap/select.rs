@@ -117,14 +117,16 @@ impl ImapMailbox {
 
     /// Opens a folder unless it is open and these messages can be seen there.
     ///
-    /// A server shows a connection only what it has announced to it: what came since the folder was opened may be missing.
-    /// A NOOP sent along would not help, since Dovecot carries it out after the commands behind it.
+    /// A server shows a connection only what it has announced to it: what came since the folder was opened may be missing,
+    /// and what is gone may still be there. A NOOP goes out with the next command so that it is announced; that is enough
+    /// for what is gone, but not for what came, since Dovecot carries a NOOP out after the commands behind it.
     pub(crate) async fn ensure_selected(&mut self, folder: &Folder, uids: &UidSet) -> Result<Selected> {
         let shows = |selected: &Selected| {
             selected.name == folder.name && uids.max().is_none_or(|last| last < selected.position.next)
         };
         if let Some(selected) = self.selected.clone().filter(shows) {
             self.connection.begin().await?;
+            self.connection.send_along(&Command::Noop);
             return Ok(selected);
         }
         self.select(folder, None, drop).await

@@ -1,7 +1,8 @@
 //! Single changes to a target: flags, removal, moving, folders, subscriptions.
 
+use bytes::Bytes;
 use limosa_imap::command::{Command, SearchKey, StatusItems, StoreMode};
-use limosa_imap::response::{Code, Tag, Untagged};
+use limosa_imap::response::{Code, ListEntry, Tag, Untagged};
 use limosa_imap::{MAX_SET_BYTES, UidSet};
 use limosa_model::folder::{FolderPath, Role};
 use limosa_model::mailbox::Moved;
@@ -175,14 +176,14 @@ impl ImapMailbox {
             // A role can be taken already, or not be for clients to give (RFC 6154 §3: USEATTR).
             done = self.connection.run(&Command::Create { folder: &raw, special_use: None }, drop).await?;
         }
-        let mut found = self.find_folder(&raw).await?;
+        let mut found = self.find_made_folder(&raw, &done).await?;
         if found.is_none() && !done.is_ok() && !parents.is_empty() {
             // Servers should make the levels above themselves (RFC 9051 §6.3.4); some do not.
             for parent in parents.iter().rev() {
                 self.connection.run(&Command::Create { folder: parent, special_use: None }, drop).await?;
             }
             done = self.connection.run(&Command::Create { folder: &raw, special_use: None }, drop).await?;
-            found = self.find_folder(&raw).await?;
+            found = self.find_made_folder(&raw, &done).await?;
         }
         match found {
             Some(folder) => Ok(folder),
@@ -199,6 +200,18 @@ impl ImapMailbox {
         }
     }
 
+    /// The folder, if it is there after this answer to CREATE.
+    async fn find_made_folder(&mut self, raw: &[u8], done: &Done) -> Result<Option<Folder>> {
+        // A name that cannot be is asked for by STATUS only: Cyrus 3.6 breaks down when it is to list `{3}`.
+        if !done.is_ok() && done.code != Some(Code::AlreadyExists) {
+            let items = StatusItems { messages: true, ..StatusItems::default() };
+            if !self.connection.run(&Command::Status { folder: raw, items }, drop).await?.is_ok() {
+                return Ok(None);
+            }
+        }
+        self.find_folder(raw).await
+    }
+
     /// The folder of this name as a survey shows it.
     async fn find_folder(&mut self, raw: &[u8]) -> Result<Option<Folder>> {
         let mut listed = self.list(raw, false).await?;
@@ -206,6 +219,19 @@ impl ImapMailbox {
         let is_it = |name: &[u8]| name == raw || is_inbox(name) && is_inbox(raw);
         let exact = listed.entries.iter().any(|entry| is_it(&entry.name));
         listed.entries.retain(|entry| is_it(&entry.name) || !exact && entry.name.eq_ignore_ascii_case(raw));
+        if listed.entries.is_empty() {
+            // Dovecot lists from an index that can be a moment behind.
+            let items = self.status_items(false);
+            let mut counted = false;
+            let take = |data| {
+                counted |= matches!(data, Untagged::Status(_));
+                listed.take(data);
+            };
+            let done = self.connection.run(&Command::Status { folder: raw, items }, take).await?;
+            if done.is_ok() && counted {
+                listed.entries.push(ListEntry { name: Bytes::copy_from_slice(raw), ..ListEntry::default() });
+            }
+        }
         let names = self.names().await?;
         let Listed { entries, .. } = &listed;
         let wanted = entries.first().map(|entry| kept_name(&entry.name));

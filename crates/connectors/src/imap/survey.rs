@@ -44,7 +44,7 @@ impl Listed {
             }
             Untagged::Status(mut status) => {
                 status.name = Bytes::copy_from_slice(&status.name);
-                status.mailbox_id = status.mailbox_id.map(|id| Bytes::copy_from_slice(&id));
+                status.mailbox_id = status.mailbox_id.filter(|id| is_object_id(id)).map(|id| Bytes::copy_from_slice(&id));
                 self.statuses.insert(key(&status.name), status);
             }
             _ => {}
@@ -127,6 +127,12 @@ fn is_selectable(entry: &ListEntry) -> bool {
     !entry.has_attribute(b"\\Noselect") && !entry.has_attribute(b"\\NonExistent")
 }
 
+/// Whether this can be an id (RFC 8474 §4).
+fn is_object_id(id: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    (1..=255).contains(&id.len()) && id.iter().all(allowed)
+}
+
 /// A folder that was removed and is still subscribed.
 fn is_leftover(entry: &ListEntry) -> bool {
     entry.has_attribute(b"\\NonExistent") && entry.has_attribute(b"\\HasNoChildren")
@@ -143,20 +149,21 @@ fn role(entry: &ListEntry) -> Option<Role> {
     })
 }
 
-/// Which counts a survey asks for.
-fn counts(capabilities: &Capabilities, bytes: bool) -> StatusItems {
-    StatusItems {
-        messages: true,
-        uid_next: true,
-        uid_validity: true,
-        highest_modseq: capabilities.has(b"CONDSTORE"),
-        mailbox_id: capabilities.has(b"OBJECTID"),
-        size: bytes && capabilities.has(b"STATUS=SIZE"),
-        ..StatusItems::default()
-    }
-}
-
 impl ImapMailbox {
+    /// Which counts a survey asks for.
+    pub(crate) fn status_items(&self, bytes: bool) -> StatusItems {
+        StatusItems {
+            messages: true,
+            uid_next: true,
+            uid_validity: true,
+            highest_modseq: self.can_use(b"CONDSTORE"),
+            // Cyrus 3.6 answers STATUS within LIST with freed memory in place of the id.
+            mailbox_id: self.can_use(b"OBJECTID") && self.quirks().server() != Some("Cyrus"),
+            size: bytes && self.can_use(b"STATUS=SIZE"),
+            ..StatusItems::default()
+        }
+    }
+
     /// All folders and where they stand: one round trip where LIST-STATUS is offered, two elsewhere.
     pub(crate) async fn read_survey(&mut self) -> Result<Survey> {
         let (_, survey) = self.list_all(false).await?;
@@ -183,13 +190,12 @@ impl ImapMailbox {
 
     /// Lists the folders that a pattern matches, with their counts.
     pub(crate) async fn list(&mut self, pattern: &[u8], bytes: bool) -> Result<Listed> {
-        let capabilities = self.connection.capabilities.clone();
-        let items = counts(&capabilities, bytes);
-        let extended = capabilities.has(b"LIST-EXTENDED") || capabilities.has(b"LIST-STATUS");
-        let with_status = capabilities.has(b"LIST-STATUS") && !self.without_list_status;
+        let items = self.status_items(bytes);
+        let extended = (self.can_use(b"LIST-EXTENDED") || self.can_use(b"LIST-STATUS")) && !self.without_list_status;
+        let with_status = self.can_use(b"LIST-STATUS");
         let returns = ListReturn {
             status: with_status.then_some(items),
-            special_use: extended && capabilities.has(b"SPECIAL-USE"),
+            special_use: extended && self.can_use(b"SPECIAL-USE"),
             subscribed: extended,
             children: extended,
         };

@@ -95,7 +95,8 @@ impl Content {
             // The empty line may lie across two parts: three bytes of the last one are looked at again.
             let from = header.len().saturating_sub(3);
             header.extend_from_slice(&part);
-            let begins = if from == 0 { header_end(&header) } else { empty_line(&header[from..]).map(|end| from + end) };
+            let begins =
+                if from == 0 { header_end(&header) } else { empty_line(&header[from..]).map(|end| from + end) };
             if let Some(end) = begins {
                 header.truncate(end);
                 break;
@@ -233,7 +234,9 @@ mod tests {
 
     #[test]
     fn a_header_ends_after_its_empty_line_wherever_reads_end() {
-        for length in [10, HEADER_CHUNK - 4, HEADER_CHUNK - 3, HEADER_CHUNK - 2, HEADER_CHUNK - 1, HEADER_CHUNK, 300_000] {
+        for length in
+            [10, HEADER_CHUNK - 4, HEADER_CHUNK - 3, HEADER_CHUNK - 2, HEADER_CHUNK - 1, HEADER_CHUNK, 300_000]
+        {
             for end in ["\r\n\r\n", "\n\n", "\n\r\n"] {
                 let header = format!("{}{end}", "x".repeat(length));
                 let file = tempfile::NamedTempFile::new().unwrap();

@@ -40,7 +40,8 @@ struct Snapshot {
 impl PartialEq for Snapshot {
     fn eq(&self, other: &Self) -> bool {
         self.places.len() == other.places.len()
-            && (0..self.places.len()).all(|n| self.name(n) == other.name(n) && self.places[n].new == other.places[n].new)
+            && (0..self.places.len())
+                .all(|n| self.name(n) == other.name(n) && self.places[n].new == other.places[n].new)
     }
 }
 
@@ -72,9 +73,9 @@ impl Snapshot {
     }
 
     fn find(&self, key: &str) -> Option<usize> {
-        let found = self.places.binary_search_by(|place| {
-            self.names[place.at as usize..][..usize::from(place.base)].cmp(key.as_bytes())
-        });
+        let found = self
+            .places
+            .binary_search_by(|place| self.names[place.at as usize..][..usize::from(place.base)].cmp(key.as_bytes()));
         match found {
             Ok(index) => Some(index),
             // A name that is not UTF-8 stands in its key in another form.
@@ -89,7 +90,9 @@ fn key_of(base: &[u8]) -> String {
     if let Ok(text) = std::str::from_utf8(base) {
         return text.to_owned();
     }
-    base.iter().map(|byte| if byte.is_ascii() { char::from(*byte).to_string() } else { format!("\\x{byte:02x}") }).collect()
+    base.iter()
+        .map(|byte| if byte.is_ascii() { char::from(*byte).to_string() } else { format!("\\x{byte:02x}") })
+        .collect()
 }
 
 /// When both directories of a folder last changed.

@@ -48,7 +48,9 @@ pub(super) fn check(root: &Path) -> Result<()> {
     if !root.join("cur").is_dir() {
         return Err(not_a_maildir(root));
     }
-    fs::read_dir(root.join("cur")).map(drop).map_err(|error| io_error(Scope::Endpoint, "read", &root.join("cur"), error))
+    fs::read_dir(root.join("cur"))
+        .map(drop)
+        .map_err(|error| io_error(Scope::Endpoint, "read", &root.join("cur"), error))
 }
 
 /// That there is a Maildir: makes one where there is nothing, or an empty directory.

@@ -75,7 +75,8 @@ pub(super) fn unique() -> String {
 }
 
 fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    let name =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
     let name: String = name.unwrap_or_default().trim().chars().take(64).collect();
     if name.is_empty() {
         return "localhost".into();

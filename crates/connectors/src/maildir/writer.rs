@@ -212,7 +212,8 @@ fn sync_all(batch: &[Message]) -> Vec<io::Result<()>> {
     let sync = |part: &[Message]| part.iter().map(|message| message.file.sync_all()).collect::<Vec<_>>();
     std::thread::scope(|scope| {
         let threads: Vec<_> = batch.chunks(size).map(|part| scope.spawn(move || sync(part))).collect();
-        let results = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        let results =
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         results.flatten().collect()
     })
 }

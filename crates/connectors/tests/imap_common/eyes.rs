@@ -83,6 +83,8 @@ fn read_message(line: &[u8]) -> Option<(u32, Seen)> {
     let body_at = find(line, b"BODY[] ")? + b"BODY[] ".len();
     let head = &line[..body_at];
     let rest = &line[body_at..];
+    // A body with NUL comes as binary.
+    let rest = rest.strip_prefix(b"~").unwrap_or(rest);
     let (body, tail) = if rest[0] == b'{' {
         let end = find(rest, b"}\r\n").unwrap();
         let size: usize = std::str::from_utf8(&rest[1..end]).unwrap().parse().unwrap();

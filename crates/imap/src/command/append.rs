@@ -9,6 +9,7 @@ use crate::response::Tag;
 ///
 /// For each message: [`message`](Self::message), send what it wrote (and wait where it says so),
 /// then send exactly the announced number of body bytes. After the last one: [`finish`](Self::finish).
+/// There must be at least one.
 ///
 /// There is no way back from a begun message: a body that turns out shorter than announced can only be answered
 /// by closing the connection, upon which servers discard the whole command (RFC 3502 §6.3.11: all or none).

@@ -121,6 +121,12 @@ pub(crate) fn is_atom_byte(byte: u8) -> bool {
     byte > b' ' && byte < 0x7f && !matches!(byte, b'(' | b')' | b'{' | b'%' | b'*' | b'"' | b'\\')
 }
 
+/// Whether a byte needs no quotes on any server. Courier takes fewer bytes for atoms than the standard has, in patterns
+/// especially: `~`, `[`.
+fn is_simple_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/')
+}
+
 /// Writes arguments: knows how literals may be sent and whether quoted strings may hold UTF-8.
 pub(crate) struct Writer<'a> {
     pub(crate) encoded: &'a mut Encoded,
@@ -163,7 +169,7 @@ impl Writer<'_> {
 
     /// A `list-mailbox`: as [`astring`](Self::astring), wildcards and all.
     pub(crate) fn list_pattern(&mut self, text: &[u8]) {
-        let plain = !text.is_empty() && text.iter().all(|&byte| is_atom_byte(byte) || matches!(byte, b'%' | b'*'));
+        let plain = !text.is_empty() && text.iter().all(|&byte| is_simple_byte(byte) || matches!(byte, b'%' | b'*'));
         if plain && !text.eq_ignore_ascii_case(b"NIL") {
             self.raw(text);
             return;

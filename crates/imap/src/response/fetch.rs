@@ -211,8 +211,12 @@ fn item_name(cursor: &mut Cursor<'_>) -> Bytes {
     cursor.slice(start, cursor.position())
 }
 
+/// A section is looked for this far only, or a line of many opening brackets would be read once for each.
+const MAX_SECTION: usize = 4 << 10;
+
 /// Length of `[…]` at the start of `bytes`; brackets inside quotes do not count.
 fn section_length(bytes: &[u8]) -> Option<usize> {
+    let bytes = &bytes[..bytes.len().min(MAX_SECTION)];
     let mut at = 0;
     loop {
         at += memchr::memchr3(b']', b'"', b'\n', &bytes[at..])?;

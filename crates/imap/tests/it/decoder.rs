@@ -124,11 +124,28 @@ fn what_follows_the_last_event_can_be_taken_out() {
     decoder.buffer().extend_from_slice(b"L4 OK deflate\r\n\x01\x02\n\x03");
     assert!(matches!(decoder.next(), Ok(Some(Event::Response(Response::Tagged { .. })))));
     assert!(!decoder.is_idle());
-    let rest = decoder.buffer().split();
+    // Even after a look at what seemed to be the start of a line.
+    let mut hasty = Decoder::new(Limits::default());
+    hasty.buffer().extend_from_slice(b"\x01\x02\x03");
+    assert_eq!(hasty.next(), Ok(None));
+    assert_eq!(&hasty.take_unread()[..], b"\x01\x02\x03");
+    hasty.buffer().extend_from_slice(b"+\r\n");
+    assert!(matches!(hasty.next(), Ok(Some(Event::Response(Response::Continue { .. })))));
+
+    let rest = decoder.take_unread();
     assert_eq!(&rest[..], b"\x01\x02\n\x03");
     decoder.buffer().extend_from_slice(b"* OK inflated\r\n");
     assert!(matches!(decoder.next(), Ok(Some(Event::Response(Response::Untagged(_))))));
     assert!(decoder.is_idle());
+}
+
+#[test]
+fn nothing_of_the_mail_is_printed() {
+    let mut decoder = Decoder::new(Limits::default());
+    decoder.buffer().extend_from_slice(b"* 1 FETCH (BODY[] {20}\r\nconfidential");
+    assert!(matches!(decoder.next(), Ok(Some(Event::BodyStart { .. }))));
+    let printed = format!("{decoder:?}");
+    assert!(printed.contains("unread: 12") && !printed.contains("confidential"), "{printed}");
 }
 
 #[test]
@@ -173,6 +190,15 @@ fn very_many_literals_in_one_response_are_read_in_linear_time() {
     let line = format!("* 1 FETCH (X-A ({}) UID 5)\r\n", "BODY[] {0}\r\n ".repeat(100_000));
     let read = events(line.as_bytes()).expect("odd, but readable");
     assert_eq!(fetch_of(&read).uid, Some(5));
+}
+
+#[test]
+fn very_many_opening_brackets_are_read_in_linear_time() {
+    for piece in ["a[ ", "BODY[ ", "a[\" ", "a (", "a \"", "{1 ", "UID "] {
+        let line = format!("* 1 FETCH (UID 5 {})\r\n", piece.repeat(2_000_000 / piece.len()));
+        let read = events(line.as_bytes()).expect("odd, but readable");
+        assert_eq!(fetch_of(&read).uid, Some(5), "{piece}");
+    }
 }
 
 #[test]

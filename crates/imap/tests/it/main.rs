@@ -1,5 +1,6 @@
 //! Everything that the crate promises, tried from outside.
 
+mod capabilities;
 mod chopping;
 mod commands;
 mod decoder;
