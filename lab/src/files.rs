@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::{LabError, Result};
 
@@ -33,6 +34,35 @@ pub(crate) fn remove_tree(path: &Path) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(LabError::file("remove", path)(error)),
         _ => Ok(()),
     }
+}
+
+/// The name of the folder, beside the servers', for what is being removed.
+pub(crate) const DISCARDED: &str = ".discarded";
+
+/// Removes a folder from view at once and from the disk by and by: that takes minutes for some
+/// hundred thousand files. What a killed process leaves is removed by [`empty_discarded`].
+pub(crate) fn discard(path: &Path, discarded: &Path) -> Result<()> {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    if !path.exists() {
+        return Ok(());
+    }
+    create_dir(discarded)?;
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let aside = discarded.join(format!("{}-{number}", std::process::id()));
+    std::fs::rename(path, &aside).map_err(LabError::file("move aside", path))?;
+    // Nobody waits for it, and what it cannot remove is tried again at the next start.
+    std::thread::spawn(move || remove_tree(&aside));
+    Ok(())
+}
+
+/// Removes what an earlier life had discarded in a folder of servers, by and by.
+pub(crate) fn empty_discarded(run: &Path) {
+    let discarded = run.join(DISCARDED);
+    let Ok(entries) = std::fs::read_dir(discarded) else {
+        return;
+    };
+    let old: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    std::thread::spawn(move || old.iter().map(|path| remove_tree(path)).filter(Result::is_err).count());
 }
 
 /// Removes a file; no error if there is none.

@@ -72,6 +72,7 @@ impl Lab {
         blocking(move || {
             files::create_dir(&folder)?;
             let folder = folder.canonicalize().map_err(LabError::file("find", &folder))?;
+            files::empty_discarded(&folder);
             Lab::build(folder, Watchdog::start()?)
         })
         .await

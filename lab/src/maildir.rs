@@ -200,8 +200,9 @@ fn as_stored(message: &[u8]) -> (Vec<u8>, usize) {
     for end in memchr::memchr_iter(b'\n', message) {
         let line = &message[start..end];
         stored.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        // Of CR CR LF one CR is left, and Dovecot takes that for a line end that is CRLF already.
+        lines += usize::from(stored.last() != Some(&b'\r'));
         stored.push(b'\n');
-        lines += 1;
         start = end + 1;
     }
     stored.extend_from_slice(&message[start..]);

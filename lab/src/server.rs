@@ -96,6 +96,11 @@ impl Place {
         Ok((chain, key))
     }
 
+    /// Where what is removed stays until it is really gone; on the same file system.
+    fn discarded(&self) -> PathBuf {
+        self.dir.with_file_name(files::DISCARDED)
+    }
+
     fn log(&self) -> PathBuf {
         self.dir.join("server.log")
     }
@@ -352,7 +357,7 @@ impl Server {
         blocking(move || {
             inner.stop();
             for path in inner.driver.mail_state(&inner.place) {
-                files::remove_tree(&path)?;
+                files::discard(&path, &inner.place.discarded())?;
             }
             inner.driver.prepare(&inner.place)?;
             inner.start()?;

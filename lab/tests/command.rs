@@ -1,5 +1,7 @@
 //! Does `limosa-lab` start, seed, reset and stop servers, and leave nothing when it is killed?
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics, in its helpers too")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

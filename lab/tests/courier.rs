@@ -1,5 +1,7 @@
 //! Does Courier start, take mail and end without leftovers?
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics, in its helpers too")]
+
 mod common;
 
 use std::time::{Duration, Instant};

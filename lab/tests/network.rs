@@ -1,5 +1,7 @@
 //! Do the proxy and the fake server misbehave exactly as planned?
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics, in its helpers too")]
+
 use std::time::{Duration, Instant};
 
 use limosa_lab::chaos::{At, Chaos, Fault, Harm, Plan, Way};

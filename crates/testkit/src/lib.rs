@@ -1,4 +1,4 @@
-//! limosa-testkit
+//! For tests only: a reference of the contract in memory, the conformance suites, the crash matrix, and mail to move.
 
 pub mod conformance;
 pub mod crash;

@@ -36,7 +36,7 @@ pub(crate) const PACKAGES: PackageSet = PackageSet {
 };
 
 /// What kind of Courier-IMAP to start. It has folders below INBOX only, `.` as separator, neither
-/// CONDSTORE nor LIST-STATUS nor LITERAL+, and needs root for users to sign in.
+/// CONDSTORE nor LIST-STATUS nor LITERAL+, and takes no folder name beyond the basic plane (emoji).
 #[derive(Debug, Clone)]
 pub struct CourierOptions {
     /// Whether mail is kept in `/dev/shm` rather than in the laboratory's folder.

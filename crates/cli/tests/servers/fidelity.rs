@@ -97,7 +97,7 @@ async fn nasty_mail_arrives_byte_for_byte_or_is_named() {
             before.values().flatten().map(|seen| (seen.digest.clone(), seen.date.clone())).collect();
         for seen in &arrived {
             let at = missing.iter().position(|known| known == seen);
-            missing.remove(at.unwrap_or_else(|| panic!("{user} has a message that was not there: {seen:?}")));
+            missing.remove(at.unwrap_or_else(|| panic!("{user} has a message that was not there: {seen:?}; {missing:#?}")));
         }
         assert_eq!(missing.len(), exceptions.len(), "{user}: {exceptions:#?}");
         assert_eq!(alice.snapshot().await, before, "the source was changed");

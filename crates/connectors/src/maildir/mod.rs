@@ -27,9 +27,10 @@
 //!
 //! # Modules, in reading order
 //!
-//! - [`name`]: what a file name says. [`keywords`]: letters and keywords. [`layout`]: folders and their directories.
-//! - [`files`]: the files of one folder and where they are now. [`content`]: bytes and headers of one file.
-//! - [`connection`], [`fetch`]: reading through the contract. [`target`], [`writer`]: writing.
+//! - `name`: what a file name says. `keywords`: letters and keywords. `layout`: folders and their directories. `lists`:
+//!   small files that other clients change too.
+//! - `files`: the files of one folder and where they are now. `content`: bytes and headers of one file.
+//! - `connection`, `fetch`: reading through the contract. `target`, `writer`: writing.
 
 mod connection;
 mod content;

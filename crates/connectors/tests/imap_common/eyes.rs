@@ -11,6 +11,8 @@ use tokio::sync::Mutex;
 
 use super::decoded;
 
+static ADDING: Mutex<()> = Mutex::const_new(());
+
 /// A user of a server, seen through both.
 pub struct Eyes {
     connector: Arc<ImapConnector>,
@@ -23,7 +25,11 @@ pub struct Eyes {
 impl Eyes {
     /// Makes a user of that name; `adjust` may change the connector's settings.
     pub async fn new(server: &Server, user: &str, declared: Declared, adjust: impl FnOnce(&mut ImapSettings)) -> Self {
-        server.add_user(user, "secret").await.unwrap();
+        {
+            // Courier's user list is written by one program at a time.
+            let _one = ADDING.lock().await;
+            server.add_user(user, "secret").await.unwrap();
+        }
         let mut settings = super::settings(server, user);
         adjust(&mut settings);
         let mut client = server.client(user, "secret").await.unwrap();

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub mod eyes;
+pub mod scripted;
 
 use limosa_connectors::imap::{ImapConnector, ImapSettings, SecretSource, Security, Trust};
 use limosa_lab::Server;

@@ -59,6 +59,8 @@ pub struct Declared {
     pub refused_names: Vec<&'static str>,
     /// The store can hold folders below the inbox.
     pub below_inbox: bool,
+    /// A folder can be removed while there are folders below it.
+    pub removes_parents: bool,
 }
 
 impl Default for Declared {
@@ -80,6 +82,7 @@ impl Default for Declared {
             refused_samples: Vec::new(),
             refused_names: Vec::new(),
             below_inbox: true,
+            removes_parents: true,
         }
     }
 }

@@ -22,7 +22,7 @@ pub use samples::{Sample, samples};
 pub use surveying::*;
 pub use writing::*;
 
-/// Makes one `#[tokio::test]` of each check. The expression gives a [`Harness`](conformance::Harness) and is evaluated in
+/// Makes one `#[tokio::test]` of each check. The expression gives a [`Harness`](crate::conformance::Harness) and is evaluated in
 /// every test anew; it may await.
 #[macro_export]
 macro_rules! conformance_suite {
