@@ -1,4 +1,5 @@
 //! The IMAP connector against servers that lie, refuse, hang up and fall silent.
+#![allow(clippy::unwrap_used, reason = "what fails here is the test")]
 
 mod imap_common;
 
@@ -74,10 +75,8 @@ async fn the_order_of_items_is_the_servers_choice() {
         let (tag, command) = peer.command().await;
         assert_eq!(command, "UID FETCH 1:2 (UID FLAGS INTERNALDATE BODY.PEEK[])");
         for number in 1..=2 {
-            peer.send(format!(
-                "* {number} FETCH (BODY[] {{3}}\r\nab{number} FLAGS (\\Seen) {DATE} UID {number})\r\n"
-            ))
-            .await;
+            peer.send(format!("* {number} FETCH (BODY[] {{3}}\r\nab{number} FLAGS (\\Seen) {DATE} UID {number})\r\n"))
+                .await;
         }
         peer.send(format!("{tag} OK done\r\n")).await;
         let (tag, command) = peer.command().await;
@@ -111,7 +110,8 @@ async fn one_bad_message_costs_no_other() {
         peer.sign_in(PLAIN).await;
         peer.select(5).await;
         let (tag, _) = peer.command().await;
-        let good = |number: u32| format!("* {number} FETCH (UID {number} FLAGS () {DATE} BODY[] {{1}}\r\n{number})\r\n");
+        let good =
+            |number: u32| format!("* {number} FETCH (UID {number} FLAGS () {DATE} BODY[] {{1}}\r\n{number})\r\n");
         // News in between belong to nobody.
         peer.send(format!("{}* 6 EXISTS\r\n* 4 FETCH (FLAGS (\\Seen))\r\n{}", good(1), good(5))).await;
         peer.send(format!("* 2 FETCH (UID 2 FLAGS () {DATE} BODY[] NIL)\r\n{tag} NO some could not be read\r\n")).await;
@@ -161,7 +161,8 @@ async fn bye_in_the_middle_of_a_message_is_told_in_the_servers_words() {
         peer.sign_in(PLAIN).await;
         peer.select(2).await;
         peer.command().await;
-        peer.send(format!("* 1 FETCH (UID 1 FLAGS () {DATE} BODY[] {{3}}\r\nabc)\r\n* BYE going down for tea\r\n")).await;
+        peer.send(format!("* 1 FETCH (UID 1 FLAGS () {DATE} BODY[] {{3}}\r\nabc)\r\n* BYE going down for tea\r\n"))
+            .await;
     };
     let (connector, server) = serve(script).await;
     let mut mailbox = connector.open().await.unwrap();
@@ -239,8 +240,7 @@ async fn a_message_at_which_connections_break_is_given_up_at_last() {
 async fn silence_is_an_error_and_not_for_ever() {
     let script = |mut peer: Peer| async move {
         peer.sign_in(PLAIN).await;
-        peer.command().await;
-        assert!(peer.at_end().await);
+        while let Ok(1..) = peer.try_read(&mut 0).await {}
     };
     let (mut settings, server) = serve_settings(script).await;
     settings.timeouts.answer = Duration::from_millis(200);
@@ -260,7 +260,8 @@ async fn a_server_that_reads_only_when_it_is_read_does_not_bring_us_to_a_standst
         let (tag, _) = line.split_once(' ').unwrap();
         // More than all buffers on the way hold, before a byte of the message is read.
         for number in 0..200_000 {
-            peer.send(format!("* OK still here, and at line {number}, with words that fill buffers on the way\r\n")).await;
+            peer.send(format!("* OK still here, and at line {number}, with words that fill buffers on the way\r\n"))
+                .await;
         }
         peer.read(12_000_000).await;
         assert_eq!(peer.line().await, "");
@@ -326,7 +327,7 @@ async fn a_refused_batch_is_rolled_back_and_a_refused_message_is_refused() {
         peer.select(0).await;
         let line = peer.line().await;
         for _ in 0..2 {
-            assert!(peer.line().await.starts_with("abc ("), "the next message of the batch");
+            assert!(peer.line().await.starts_with("abc \""), "the next message of the batch");
         }
         assert_eq!(peer.line().await, "abc");
         peer.send(format!("{} NO one of them is bad\r\n", line.split_once(' ').unwrap().0)).await;
@@ -539,7 +540,8 @@ async fn what_a_former_folder_still_had_to_say_is_no_change_in_the_next() {
         let (tag, _) = peer.command().await;
         // Until CLOSED it is about the folder before (RFC 7162 §3.2.11).
         peer.send("* VANISHED (EARLIER) 1:2\r\n* 9 FETCH (UID 99 FLAGS () MODSEQ (70))\r\n* OK [CLOSED] .\r\n").await;
-        peer.send("* 4 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n* OK [UIDNEXT 120] n\r\n* OK [HIGHESTMODSEQ 60] m\r\n").await;
+        peer.send("* 4 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n* OK [UIDNEXT 120] n\r\n* OK [HIGHESTMODSEQ 60] m\r\n")
+            .await;
         peer.send(format!("* 1 FETCH (UID 3 FLAGS (\\Seen) MODSEQ (60))\r\n{tag} OK done\r\n")).await;
     };
     let (connector, server) = serve(script).await;
@@ -589,7 +591,12 @@ async fn a_bye_for_a_greeting_is_told() {
 
 #[tokio::test]
 async fn what_is_no_imap_server_is_named() {
-    for greeting in ["220 mail.example ESMTP\r\n", "+OK POP3 ready\r\n", "SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n"] {
+    for greeting in [
+        "220 mail.example ESMTP\r\n",
+        "+OK POP3 ready\r\n",
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "HTTP/1.1 400 Bad Request\r\n\r\n",
+    ] {
         let script = move |mut peer: Peer| async move {
             peer.send(greeting).await;
             peer.at_end().await;

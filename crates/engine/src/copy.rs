@@ -14,7 +14,9 @@ use limosa_model::error::{ErrorKind, Retry, Scope};
 use limosa_model::ledger::Entry;
 use limosa_model::mailbox::{Batching, Fetched};
 use limosa_model::message::{Outcome, Receipt};
-use limosa_model::{ConnectorError, Flags, Folder, Head, IdList, Mailbox, MessageId, PermanentFlags, Piece, Writer};
+use limosa_model::{
+    ConnectorError, Flags, Folder, Head, IdList, InternalDate, Mailbox, MessageId, PermanentFlags, Piece, Writer,
+};
 use tokio::sync::mpsc;
 
 use crate::pass::Sessions;
@@ -92,6 +94,8 @@ pub enum Arrival {
         entry: Entry,
         /// Its size.
         bytes: u64,
+        /// When the source received it.
+        internal_date: Option<InternalDate>,
     },
     /// It stands on the target, which does not say under which id.
     Unnamed {
@@ -156,16 +160,24 @@ struct Carrier<'a> {
     route: &'a Route,
     folder: usize,
     news: &'a mpsc::Sender<News>,
-    /// Given to the writer, without a receipt yet: the source's flags, and the size.
-    in_flight: HashMap<MessageId, (Flags, u64)>,
+    /// Given to the writer, without a receipt yet.
+    in_flight: HashMap<MessageId, InFlight>,
     /// Not given to the writer yet.
     pieces: Vec<Piece>,
     told: Vec<Arrival>,
     rolled_back: Vec<MessageId>,
     /// A message has begun and not ended.
     mid_message: bool,
-    /// The target has said why it takes nothing more, or not now: the lane ends after the message under way.
-    fatal: Option<ConnectorError>,
+    /// Why a side gives or takes nothing more, or not now: the lane ends after the message under way.
+    fatal: Option<SideError>,
+}
+
+/// What a receipt does not repeat of its message.
+struct InFlight {
+    /// The source's flags.
+    flags: Flags,
+    size: u64,
+    internal_date: Option<InternalDate>,
 }
 
 /// What is to happen with the pieces of the message under way.
@@ -238,7 +250,10 @@ impl<'a> Carrier<'a> {
                         self.mid_message = false;
                     }
                     Fetched::Gone(_) => {}
-                    Fetched::Unreadable(id, error) => self.told.push(Arrival::Refused { id, size: None, error }),
+                    Fetched::Unreadable(id, error) => {
+                        course = Course::Through;
+                        self.unreadable(id, error)?;
+                    }
                 }
             }
             self.write(writer).await?;
@@ -270,9 +285,34 @@ impl<'a> Carrier<'a> {
         if !dropped.is_empty() {
             self.told.push(Arrival::Dropped(dropped));
         }
-        self.in_flight.insert(head.id.clone(), (head.flags, size));
+        let in_flight = InFlight { flags: head.flags, size, internal_date: head.internal_date };
+        self.in_flight.insert(head.id.clone(), in_flight);
         self.pieces.push(Piece::Head(Head { flags: kept, size: Some(size), ..head }));
         Course::Through
+    }
+
+    /// The source cannot give a message, or not all of it: none of it must reach the target.
+    fn unreadable(&mut self, id: MessageId, error: ConnectorError) -> Result<(), SideError> {
+        let begun = self.in_flight.remove(&id).is_some();
+        match error.retry() {
+            Retry::Never => self.told.push(Arrival::Refused { id: id.clone(), size: None, error }),
+            _ => {
+                self.fatal.get_or_insert((Side::Source, error));
+            }
+        }
+        if begun {
+            let head = self.pieces.iter().rposition(|piece| matches!(piece, Piece::Head(head) if head.id == id));
+            let Some(head) = head else {
+                let what = "a message ended in the middle, after part of it had been sent";
+                return Err((
+                    Side::Source,
+                    ConnectorError::new(Scope::Connection, Retry::Now, ErrorKind::ConnectionLost, what),
+                ));
+            };
+            self.pieces.truncate(head);
+        }
+        self.mid_message = false;
+        Ok(())
     }
 
     async fn unspool(
@@ -313,15 +353,17 @@ impl<'a> Carrier<'a> {
 
     fn take_receipts(&mut self, receipts: Vec<Receipt>) {
         for Receipt { id, outcome } in receipts {
-            let Some((flags, bytes)) = self.in_flight.remove(&id) else { continue };
+            let Some(InFlight { flags, size: bytes, internal_date }) = self.in_flight.remove(&id) else { continue };
             self.told.push(match outcome {
-                Outcome::Stored(Some(target)) => Arrival::Stored { entry: Entry { source: id, target, flags }, bytes },
+                Outcome::Stored(Some(target)) => {
+                    Arrival::Stored { entry: Entry { source: id, target, flags }, bytes, internal_date }
+                }
                 Outcome::Stored(None) => Arrival::Unnamed { id, flags, bytes },
                 Outcome::Refused(error) if error.scope() == Scope::Item && error.retry() == Retry::Never => {
                     Arrival::Refused { id, size: Some(bytes), error }
                 }
                 Outcome::Refused(error) => {
-                    self.fatal.get_or_insert(error);
+                    self.fatal.get_or_insert((Side::Target, error));
                     continue;
                 }
                 Outcome::RolledBack => {
@@ -359,7 +401,7 @@ impl<'a> Carrier<'a> {
         let ended = last.map(|receipts| self.take_receipts(receipts));
         self.tell().await;
         fed.and(ended)?;
-        self.fatal.map_or(Ok(self.rolled_back), |error| Err((Side::Target, error)))
+        self.fatal.map_or(Ok(self.rolled_back), Err)
     }
 }
 

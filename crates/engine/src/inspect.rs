@@ -6,6 +6,7 @@ use limosa_model::ledger::FolderLedger;
 use limosa_model::mailbox::{Basis, Cursor, Detail, Page};
 use limosa_model::{ConnectorError, Folder, IdList, Mailbox, MessageId, PermanentFlags, Target, Watermark};
 
+use crate::expected::{Difference, Expected};
 use crate::plan::{SourceDelta, TargetDelta};
 
 /// What a listing of the source told.
@@ -24,7 +25,7 @@ pub struct SourceListing {
 }
 
 /// What a listing of the target told.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct TargetListing {
     /// What became of the folder.
     pub delta: TargetDelta,
@@ -32,6 +33,8 @@ pub struct TargetListing {
     pub renumbered: bool,
     /// Where the folder stood; `None` where only ids were asked for.
     pub watermark: Option<Watermark>,
+    /// Messages that differ from what was sent, by source and target id.
+    pub altered: Vec<(MessageId, MessageId, Difference)>,
 }
 
 /// Lists the source since `since`, and holds it against the ledger and the messages left behind. If its ids are void,
@@ -105,26 +108,29 @@ pub async fn inspect_target(
             lost: not_among(ledger, &ids),
             drifted: Vec::new(),
         };
-        return Ok(TargetListing { delta, renumbered: false, watermark: None });
+        return Ok(TargetListing { delta, watermark: None, ..TargetListing::default() });
     };
-    compare_target(target, folder, Some(since), ledger, permanent).await
+    compare_target(target, folder, Some(since), ledger, permanent, &Expected::default()).await
 }
 
-/// Lists the target since `since` (all of it without), and holds it against the ledger.
+/// Lists the target since `since` (all of it without), and holds it against the ledger and what was sent in this pass.
 pub async fn compare_target(
     target: &mut dyn Target,
     folder: &Folder,
     since: Option<&Watermark>,
     ledger: &FolderLedger,
     permanent: &PermanentFlags,
+    expected: &Expected,
 ) -> Result<TargetListing, ConnectorError> {
+    let mut altered = Vec::new();
+    let detail = if expected.is_empty() { Detail::Flags } else { Detail::Metadata };
     let mut delta = TargetDelta::default();
     let mut seen = ledger.seen();
     let (mut full, mut watermark) = (false, None);
-    let mut pages = Pages::new(folder, since, Detail::Flags);
+    let mut pages = Pages::new(folder, since, detail);
     while let Some(page) = pages.next(target).await? {
         if page.basis == Basis::Renumbered {
-            return Ok(TargetListing { delta: TargetDelta::default(), renumbered: true, watermark: None });
+            return Ok(TargetListing { renumbered: true, ..TargetListing::default() });
         }
         full |= page.basis == Basis::Full;
         for item in page.present {
@@ -133,6 +139,9 @@ pub async fn compare_target(
                 continue;
             };
             seen.mark(ledger, &source);
+            if let Some(difference) = expected.difference(&item) {
+                altered.push((source.clone(), item.id.clone(), difference));
+            }
             if ledger.get(&source).is_some_and(|(_, flags)| permanent.keep(flags).0 != permanent.keep(&item.flags).0) {
                 delta.drifted.push(source);
             }
@@ -146,7 +155,7 @@ pub async fn compare_target(
     if full {
         delta.lost = ledger.missing(&seen);
     }
-    Ok(TargetListing { delta, renumbered: false, watermark })
+    Ok(TargetListing { delta, renumbered: false, watermark, altered })
 }
 
 /// Source ids of entries whose target id is not among `ids`.

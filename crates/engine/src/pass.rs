@@ -227,7 +227,12 @@ impl Attempt<'_> {
         self.progress.enter(Phase::Connecting);
         let open = async { self.pair.source.open().await.map_err(Stop::source) };
         let open_target = async { self.pair.target.open_target().await.map_err(Stop::target) };
-        let (source, target) = tokio::try_join!(open, open_target)?;
+        let opened = async { tokio::try_join!(open, open_target) };
+        let (source, target) = tokio::select! {
+            biased;
+            () = self.progress.stopped() => return Ok(Some(stopped())),
+            opened = opened => opened?,
+        };
         let mut sessions = Sessions { source, target };
         self.progress.enter(Phase::Surveying);
         let (source, mut target) =
@@ -285,6 +290,9 @@ impl Attempt<'_> {
     async fn bring_up(&mut self, sessions: &mut Sessions, outlook: &Outlook) -> Result<Option<Unfinished>, Stop> {
         let places = self.make_folders(sessions, &outlook.plan).await?;
         let mut works = self.look(sessions, outlook, places).await?;
+        if self.progress.is_stopping() {
+            return Ok(Some(stopped()));
+        }
         let moves = find_moves(sessions, &mut works).await?;
         let held = self.hold_deletions(&mut works, &outlook.known);
         self.summary.plan(&works, &moves, &outlook.plan);
@@ -345,7 +353,8 @@ impl Attempt<'_> {
             let known = outlook.known.get(&pair.source.path);
             let retrying = self.options.retry_exceptions
                 && outlook.exceptions.iter().any(|exception| exception.folder == pair.source.path);
-            if !(has_moved(pair, known) || retrying) || (place.is_none() && !self.options.dry_run) {
+            let left_out = place.is_none() && !self.options.dry_run;
+            if left_out || self.progress.is_stopping() || !(has_moved(pair, known) || retrying) {
                 continue;
             }
             self.progress.folder(pair.source.path.to_string());

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use limosa_model::ledger::{LedgerFolder, Settlement};
 use limosa_model::{Exception, Folder, FolderLedger, FolderPath, IdList, Ledger, Mailbox, MessageId, PermanentFlags};
 
+use crate::expected::Expected;
 use crate::folders::FolderPair;
 use crate::inspect::{SourceListing, TargetListing, inspect_source, inspect_target};
 use crate::options::Options;
@@ -47,7 +48,8 @@ pub async fn prepare(
         None => PermanentFlags::default(),
     };
     let of_folder = known.exceptions.iter().filter(|exception| exception.folder == pair.source.path);
-    let mut left_behind: HashSet<MessageId> = of_folder.map(|exception| exception.id.clone()).collect();
+    let (changed, of_folder): (Vec<&Exception>, Vec<&Exception>) = of_folder.partition(|exception| exception.stands());
+    let mut left_behind: HashSet<MessageId> = of_folder.into_iter().map(|exception| exception.id.clone()).collect();
     let mut ended = Vec::new();
     let (source, found_there) = loop {
         if forget {
@@ -74,6 +76,10 @@ pub async fn prepare(
         ended.push(id);
     }
     let mut delta = source.delta;
+    if !changed.is_empty() {
+        let gone: HashSet<&MessageId> = delta.gone.iter().collect();
+        ended.extend(changed.into_iter().map(|exception| exception.id.clone()).filter(|id| gone.contains(id)));
+    }
     let not_again = match options.retry_exceptions {
         false => &left_behind,
         true => {
@@ -95,6 +101,7 @@ pub async fn prepare(
         done: Done::default(),
         unnamed: Vec::new(),
         refused: Vec::new(),
+        expected: Expected::default(),
         left_behind,
         ended,
         incomplete: false,
@@ -139,7 +146,7 @@ async fn list(
     let of_target = async {
         let empty = target.is_none_or(|folder| folder.state.as_ref().is_some_and(|state| state.messages == 0));
         match target.filter(|_| !(empty && entries.is_empty())) {
-            None => Ok(TargetListing { delta: TargetDelta::default(), renumbered: false, watermark: None }),
+            None => Ok(TargetListing::default()),
             Some(folder) => {
                 let since = before.target_watermark.as_ref();
                 inspect_target(sessions.target.as_mut(), folder, since, entries, permanent).await.map_err(Stop::target)
@@ -226,6 +233,7 @@ pub async fn prepare_gone(
         done: Done::default(),
         unnamed: Vec::new(),
         refused: Vec::new(),
+        expected: Expected::default(),
         left_behind: HashSet::new(),
         ended: Vec::new(),
         incomplete: false,

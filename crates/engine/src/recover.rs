@@ -207,14 +207,15 @@ impl Found {
 
 /// What was read of a message's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Digests {
+pub struct Digests {
     /// Of all bytes.
     whole: [u8; 16],
     /// Of the bytes after the header block: what a server that adds header fields leaves alone.
     body: [u8; 16],
 }
 
-type DigestsById = HashMap<MessageId, Digests>;
+/// Digests by message.
+pub type DigestsById = HashMap<MessageId, Digests>;
 
 /// Matches messages whose bytes are equal; then those whose bodies and telling header fields are equal, so that a server
 /// that adds header fields on arrival does not make everything look new. Among equals, equal dates go together.
@@ -267,32 +268,42 @@ fn pair_up(
 
 impl Seekers<'_> {
     async fn digests(&mut self, outlines: &[Outline]) -> Result<DigestsById, ConnectorError> {
-        let ids: IdList = outlines.iter().map(|outline| outline.id.clone()).collect();
-        let mut digests = DigestsById::new();
-        let mut fetch = self.mailbox.fetch(self.folder, &ids).await?;
-        let mut fetched = Vec::new();
-        let mut current: Option<(MessageId, BodyDigest)> = None;
-        let mut more = true;
-        while more {
-            more = fetch.next(&mut fetched).await?;
-            for one in fetched.drain(..) {
-                match one {
-                    Fetched::Piece(Piece::Head(head)) => current = Some((head.id, BodyDigest::default())),
-                    Fetched::Piece(Piece::Body(bytes)) => {
-                        if let Some((_, digest)) = &mut current {
-                            digest.update(&bytes);
-                        }
+        let ids = outlines.iter().map(|outline| outline.id.clone()).collect();
+        read_digests(self.mailbox, self.folder, &ids).await
+    }
+}
+
+/// Reads these messages whole, and answers their digests. Messages that are gone or cannot be read are left out.
+///
+/// # Errors
+/// The connection's.
+pub async fn read_digests(
+    mailbox: &mut dyn Mailbox,
+    folder: &Folder,
+    ids: &IdList,
+) -> Result<DigestsById, ConnectorError> {
+    let mut digests = DigestsById::new();
+    let mut fetch = mailbox.fetch(folder, ids).await?;
+    let mut fetched = Vec::new();
+    let mut current: Option<(MessageId, BodyDigest)> = None;
+    let mut more = true;
+    while more {
+        more = fetch.next(&mut fetched).await?;
+        for one in fetched.drain(..) {
+            match one {
+                Fetched::Piece(Piece::Head(head)) => current = Some((head.id, BodyDigest::default())),
+                Fetched::Piece(Piece::Body(bytes)) => {
+                    if let Some((_, digest)) = &mut current {
+                        digest.update(&bytes);
                     }
-                    Fetched::Piece(Piece::End) => {
-                        digests.extend(current.take().map(|(id, digest)| (id, digest.finish())))
-                    }
-                    // It cannot be compared, so it is not found.
-                    Fetched::Gone(_) | Fetched::Unreadable(..) => current = None,
                 }
+                Fetched::Piece(Piece::End) => digests.extend(current.take().map(|(id, digest)| (id, digest.finish()))),
+                // It cannot be compared, so it is not found.
+                Fetched::Gone(_) | Fetched::Unreadable(..) => current = None,
             }
         }
-        Ok(digests)
     }
+    Ok(digests)
 }
 
 /// Digests of a message as it comes, whole and after its header block.

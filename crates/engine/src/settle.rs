@@ -58,15 +58,21 @@ fn note(work: &mut Work, pending: &mut Pending, arrival: Arrival, progress: &Pro
         progress.copied(1);
     };
     match arrival {
-        Arrival::Stored { entry, bytes } => {
+        Arrival::Stored { entry, bytes, internal_date } => {
             copied(bytes);
+            work.expected.stored(&entry.target, bytes, internal_date);
             pending.arrived(entry);
         }
         Arrival::Unnamed { id, flags, bytes } => {
             copied(bytes);
             work.unnamed.push((id, flags));
         }
-        Arrival::Refused { id, size, error } => work.refused.push(Refused { id, size, error }),
+        Arrival::Refused { id, size, error } => {
+            let refused = Refused { id, size, error };
+            // At once, so that it is known however the attempt ends; what its header tells is added later.
+            pending.settlement.exceptions.push(refused.exception(work, None));
+            work.refused.push(refused);
+        }
         Arrival::Dropped(flags) => pending.dropped(work, flags),
     }
 }

@@ -1,25 +1,34 @@
-//! The comparison at the end: a listing of the target by its own word, held against the ledger.
+//! The comparison at the end: a listing of the target by its own word, held against the ledger and what was sent.
+
+use std::collections::HashMap;
 
 use limosa_model::ledger::Settlement;
-use limosa_model::{Ledger, MessageId};
+use limosa_model::{Exception, Folder, IdList, Ledger, Mailbox, MessageId};
 
+use crate::expected::Difference;
 use crate::inspect::compare_target;
 use crate::pass::{Sessions, Stop};
+use crate::recover::{Digests, header_field, read_digests};
 use crate::report::Discrepancy;
-use crate::work::Work;
+use crate::work::{Work, bounded};
+
+/// Differing sizes whose bytes are read back. A target that states another size for more messages than this renders all of
+/// them anew, and reading more of them proves nothing more.
+const READ_BACK: usize = 1_000;
 
 /// Compares a folder, and settles both watermarks if nothing is missing, so that the next pass begins from here.
 ///
-/// The target's watermark is the one that its listing gave: what was compared is what is remembered.
+/// The target's watermark is the one that its listing gave: what was compared is what is remembered. Messages whose bytes or
+/// internal dates the target has changed become exceptions, although they stand there.
 ///
 /// # Errors
-/// Those of the target and the ledger.
+/// Those of the connections and the ledger.
 pub async fn verify(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work) -> Result<Vec<Discrepancy>, Stop> {
-    let since = work.target_watermark.clone();
     let target = sessions.target.as_mut();
-    let listing = compare_target(target, &work.target, since.as_ref(), &work.ledger, &work.permanent)
-        .await
-        .map_err(Stop::target)?;
+    let since = work.target_watermark.clone();
+    let (entries, permanent, expected) = (&work.ledger, &work.permanent, &work.expected);
+    let listing = compare_target(target, &work.target, since.as_ref(), entries, permanent, expected).await;
+    let listing = listing.map_err(Stop::target)?;
     let differing = |id: &MessageId, what: &str| Discrepancy {
         folder: work.source.path.clone(),
         id: Some(id.clone()),
@@ -32,6 +41,10 @@ pub async fn verify(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Wor
     }
     discrepancies.extend(listing.delta.lost.iter().map(|id| differing(id, "missing on the target")));
     discrepancies.extend(listing.delta.drifted.iter().map(|id| differing(id, "other flags on the target")));
+    let exceptions = changed_by_target(sessions, work, listing.altered).await?;
+    if !exceptions.is_empty() {
+        ledger.settle(&work.source.path, &Settlement { exceptions, ..Settlement::default() }).await?;
+    }
     if discrepancies.is_empty() && !work.incomplete {
         let source_watermark = work.source_watermark.clone();
         let settlement = Settlement { source_watermark, target_watermark: listing.watermark, ..Settlement::default() };
@@ -39,4 +52,76 @@ pub async fn verify(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Wor
         ledger.compact(&work.source.path).await?;
     }
     Ok(discrepancies)
+}
+
+/// Finds out what the target has really changed. A size may be misstated; the bytes decide.
+async fn changed_by_target(
+    sessions: &mut Sessions,
+    work: &Work,
+    altered: Vec<(MessageId, MessageId, Difference)>,
+) -> Result<Vec<Exception>, Stop> {
+    if altered.is_empty() {
+        return Ok(Vec::new());
+    }
+    let resized: Vec<_> = altered.iter().filter(|(.., difference)| *difference == Difference::Size).collect();
+    let read_back = &resized[..resized.len().min(READ_BACK)];
+    let target: &mut dyn Mailbox = sessions.target.as_mut();
+    let sent = digests(sessions.source.as_mut(), &work.source, read_back.iter().map(|(source, ..)| source)).await;
+    let sent = sent.map_err(Stop::source)?;
+    let stands = digests(target, &work.target, read_back.iter().map(|(_, target, _)| target)).await;
+    let stands = stands.map_err(Stop::target)?;
+    let is_same = |source: &MessageId, target: &MessageId| match (sent.get(source), stands.get(target)) {
+        (Some(sent), Some(stands)) => sent == stands,
+        // Gone meanwhile, or not read back: the size alone says it.
+        _ => false,
+    };
+    let changed: Vec<(&MessageId, &'static str, &'static str)> = altered
+        .iter()
+        .filter_map(|(source, target, difference)| match difference {
+            Difference::Date => Some((source, "date-changed", "the target gave it another internal date")),
+            Difference::Size if is_same(source, target) => None,
+            Difference::Size => Some((source, "altered", "the target changed its bytes")),
+        })
+        .collect();
+    describe(sessions, work, &changed).await
+}
+
+async fn digests<'a>(
+    mailbox: &mut dyn Mailbox,
+    folder: &Folder,
+    ids: impl Iterator<Item = &'a MessageId>,
+) -> Result<HashMap<MessageId, Digests>, limosa_model::ConnectorError> {
+    let ids: IdList = ids.cloned().collect();
+    match ids.is_empty() {
+        true => Ok(HashMap::new()),
+        false => read_digests(mailbox, folder, &ids).await,
+    }
+}
+
+/// Exceptions by name, with what the messages' headers tell.
+async fn describe(
+    sessions: &mut Sessions,
+    work: &Work,
+    changed: &[(&MessageId, &'static str, &'static str)],
+) -> Result<Vec<Exception>, Stop> {
+    let mut headers = HashMap::new();
+    let ids: IdList = changed.iter().map(|(id, ..)| (*id).clone()).collect();
+    for ids in ids.chunks(500) {
+        let items = sessions.source.headers(&work.source, &ids).await.map_err(Stop::source)?;
+        headers.extend(items.into_iter().map(|item| (item.id.clone(), item)));
+    }
+    let exception = |(id, code, reason): &(&MessageId, &str, &str)| {
+        let item = headers.get(id);
+        let field = |name| item.and_then(|item| header_field(&item.header, name)).map(|value| bounded(&value));
+        Exception {
+            folder: work.source.path.clone(),
+            id: (*id).clone(),
+            message_id: field("message-id"),
+            subject: field("subject"),
+            size: item.map(|item| item.size),
+            code: (*code).to_owned(),
+            reason: (*reason).to_owned(),
+        }
+    };
+    Ok(changed.iter().map(exception).collect())
 }

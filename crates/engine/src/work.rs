@@ -6,6 +6,7 @@ use limosa_model::ledger::{DroppedFlag, Entry, Settlement};
 use limosa_model::message::HeaderItem;
 use limosa_model::{ConnectorError, Exception, Flags, Folder, FolderLedger, MessageId, PermanentFlags, Watermark};
 
+use crate::expected::Expected;
 use crate::plan::FolderSteps;
 use crate::report::Volume;
 
@@ -34,6 +35,8 @@ pub struct Work {
     pub unnamed: Vec<(MessageId, Flags)>,
     /// Not taken by the target, or not given by the source.
     pub refused: Vec<Refused>,
+    /// What the messages copied in this pass should look like on the target.
+    pub expected: Expected,
     /// Messages left behind by earlier passes that are still there.
     pub left_behind: HashSet<MessageId>,
     /// Messages left behind by earlier passes that need to be remembered no more.
@@ -103,14 +106,15 @@ impl Pending {
         }
     }
 
-    /// Entries waiting to be written.
+    /// Entries and exceptions waiting to be written.
     pub fn len(&self) -> usize {
-        self.settlement.entries.len()
+        self.settlement.entries.len() + self.settlement.exceptions.len()
     }
 
     /// Takes what there is to write; `None` when there is nothing.
     pub fn take(&mut self) -> Option<Settlement> {
-        let empty = self.settlement.entries.is_empty() && self.settlement.dropped_flags.is_empty();
+        let Settlement { entries, dropped_flags, exceptions, .. } = &self.settlement;
+        let empty = entries.is_empty() && dropped_flags.is_empty() && exceptions.is_empty();
         (!empty).then(|| std::mem::take(&mut self.settlement))
     }
 }
@@ -134,6 +138,6 @@ impl Refused {
 }
 
 /// A header value for a report: no line breaks, at most 400 characters.
-fn bounded(value: &str) -> String {
+pub fn bounded(value: &str) -> String {
     value.split_ascii_whitespace().collect::<Vec<_>>().join(" ").chars().take(400).collect()
 }

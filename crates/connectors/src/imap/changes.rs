@@ -181,7 +181,9 @@ impl ImapMailbox {
         self.flags = std::mem::take(&mut changes.flags);
         let now = match now {
             Ok(now) => now,
-            Err(_) => return Err(selected.err().unwrap_or_else(|| self.connection.place.protocol("no folder is open"))),
+            Err(_) => {
+                return Err(selected.err().unwrap_or_else(|| self.connection.place.protocol("no folder is open")));
+            }
         };
         let basis = match then {
             Some(then) if !now.keeps_ids_of(&then) => Basis::Renumbered,
@@ -224,7 +226,13 @@ impl ImapMailbox {
     }
 
     /// All changes since `then`; `None` if the server cannot tell them, or there are too many.
-    async fn delta(&mut self, folder: &Folder, then: &Position, now: &Position, told: Changes) -> Result<Option<Changes>> {
+    async fn delta(
+        &mut self,
+        folder: &Folder,
+        then: &Position,
+        now: &Position,
+        told: Changes,
+    ) -> Result<Option<Changes>> {
         let (Some(before), Some(highest)) = (then.modseq, now.modseq) else {
             return Ok(None);
         };
@@ -457,6 +465,10 @@ impl ImapMailbox {
                 }
             })
             .await?;
-        if done.is_ok() { Ok(sum) } else { Err(self.connection.place.refused("list", Some(&folder.name), &done.refusal())) }
+        if done.is_ok() {
+            Ok(sum)
+        } else {
+            Err(self.connection.place.refused("list", Some(&folder.name), &done.refusal()))
+        }
     }
 }

@@ -76,11 +76,8 @@ impl Suspects {
     fn note(&self, place: Place, offset: u64) {
         let mut breaks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = breaks.entry(place).or_insert(Break { offset, times: 0 });
-        *known = if known.offset == offset {
-            Break { offset, times: known.times + 1 }
-        } else {
-            Break { offset, times: 1 }
-        };
+        *known =
+            if known.offset == offset { Break { offset, times: known.times + 1 } } else { Break { offset, times: 1 } };
     }
 }
 
@@ -106,7 +103,10 @@ enum Request {
     Many(UidSet),
     Metadata(UidSet),
     /// A message on its own; with nothing else in flight if it may break the connection.
-    Alone { uid: u32, suspect: bool },
+    Alone {
+        uid: u32,
+        suspect: bool,
+    },
 }
 
 struct Asked {
@@ -153,7 +153,8 @@ impl ImapFetch<'_> {
     fn plan(&mut self, uids: UidSet) {
         let suspects: Vec<u32> = {
             let breaks = self.mailbox.suspects.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let here = breaks.keys().filter(|(folder, validity, _)| *folder == self.folder && *validity == self.validity);
+            let here =
+                breaks.keys().filter(|(folder, validity, _)| *folder == self.folder && *validity == self.validity);
             here.map(|(_, _, uid)| *uid).filter(|uid| uids.contains(*uid)).collect()
         };
         if suspects.is_empty() {

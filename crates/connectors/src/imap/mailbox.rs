@@ -6,9 +6,7 @@ use async_trait::async_trait;
 use limosa_imap::UidSet;
 use limosa_imap::quirk::Quirks;
 use limosa_model::folder::{FolderPath, Role};
-use limosa_model::mailbox::{
-    Batching, Cursor, Detail, Fetch, Mailbox, Moved, Page, Result, Survey, Target, Writer,
-};
+use limosa_model::mailbox::{Batching, Cursor, Detail, Fetch, Mailbox, Moved, Page, Result, Survey, Target, Writer};
 use limosa_model::message::HeaderItem;
 use limosa_model::{Flags, Folder, IdList, PermanentFlags, Watermark};
 

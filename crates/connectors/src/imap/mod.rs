@@ -65,11 +65,7 @@ impl ImapConnector {
     /// # Errors
     /// If the certificates that are trusted cannot be read.
     pub fn new(settings: ImapSettings) -> Result<Self> {
-        let place = Arc::new(Place {
-            host: settings.host.clone(),
-            port: settings.port,
-            user: settings.user.clone(),
-        });
+        let place = Arc::new(Place { host: settings.host.clone(), port: settings.port, user: settings.user.clone() });
         let tls = match settings.security {
             Security::None => None,
             Security::Tls | Security::StartTls => Some(TlsSetup::new(&settings.trust, &place)?),

@@ -24,7 +24,12 @@ pub(crate) struct SharedToken(Mutex<Option<SecretString>>);
 
 impl SharedToken {
     /// The token in use, or a fresh one. `refused` is one that the server did not take.
-    async fn get(&self, source: &dyn TokenSource, refused: Option<&SecretString>, place: &Place) -> Result<SecretString> {
+    async fn get(
+        &self,
+        source: &dyn TokenSource,
+        refused: Option<&SecretString>,
+        place: &Place,
+    ) -> Result<SecretString> {
         let mut current = self.0.lock().await;
         let same = |token: &SecretString| refused.is_some_and(|old| old.expose_secret() == token.expose_secret());
         // Another connection may have brought a fresh one meanwhile.
@@ -214,10 +219,15 @@ async fn attempt(
 ) -> Result<std::result::Result<(), Done>> {
     let encrypted = settings.security != Security::None;
     let mut mechanisms = sasl::candidates(&connection.capabilities, credentials, encrypted);
-    let mut last_refusal = None;
+    let mut last_refusal: Option<Done> = None;
     while !mechanisms.is_empty() {
         let mechanism = mechanisms.remove(0);
-        let done = exchange(connection, mechanism, credentials).await?;
+        let done = match (exchange(connection, mechanism, credentials).await, last_refusal.take()) {
+            (Ok(done), _) => done,
+            // Some servers hang up after the first refusal: that one says more.
+            (Err(error), Some(refusal)) if error.kind() == ErrorKind::ConnectionLost => return Ok(Err(refusal)),
+            (Err(error), _) => return Err(error),
+        };
         if done.is_ok() {
             return Ok(Ok(()));
         }
@@ -226,6 +236,7 @@ async fn attempt(
         let hides_password = matches!(mechanism, Mechanism::ScramSha1 | Mechanism::ScramSha256 | Mechanism::CramMd5);
         match done.status {
             Status::Bad => {}
+            _ if !may_be_the_mechanisms_fault(&done) => return Ok(Err(done)),
             _ if hides_password => mechanisms.retain(|next| matches!(next, Mechanism::Plain | Mechanism::Login)),
             _ => return Ok(Err(done)),
         }
@@ -243,6 +254,24 @@ async fn attempt(
     connection.forget_capabilities();
     let done = connection.run(&Command::Login { user: &credentials.user, password }, drop).await?;
     Ok(if done.is_ok() { Ok(()) } else { Err(done) })
+}
+
+/// Whether another mechanism may work where this one was refused.
+fn may_be_the_mechanisms_fault(done: &Done) -> bool {
+    let code_says_otherwise = matches!(
+        done.code,
+        Some(
+            Code::Limit
+                | Code::Unavailable
+                | Code::InUse
+                | Code::ServerBug
+                | Code::Throttled
+                | Code::Expired
+                | Code::AuthorizationFailed
+                | Code::PrivacyRequired
+        )
+    );
+    !code_says_otherwise && !matches!(done.refusal().reason, Reason::Throttled)
 }
 
 fn no_mechanism(connection: &Connection, encrypted: bool) -> ConnectorError {
@@ -313,9 +342,8 @@ fn refusal(place: &Place, done: &Done, settings: &ImapSettings, secret: &SecretS
     let error = |kind, retry| ConnectorError::new(Scope::Mailbox, retry, kind, text.clone());
     match (&done.code, refusal.reason) {
         (Some(Code::Unavailable | Code::InUse | Code::ServerBug), _) => error(ErrorKind::ServerFault, Retry::Now),
-        (Some(Code::PrivacyRequired), _) => {
-            error(ErrorKind::TlsRefused, Retry::Never).hint("use imaps:// or STARTTLS: the server takes passwords under TLS only")
-        }
+        (Some(Code::PrivacyRequired), _) => error(ErrorKind::TlsRefused, Retry::Never)
+            .hint("use imaps:// or STARTTLS: the server takes passwords under TLS only"),
         (Some(Code::Expired), _) => {
             error(ErrorKind::SignIn, Retry::Never).hint("the password or token has expired: renew it")
         }

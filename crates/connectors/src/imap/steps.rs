@@ -118,8 +118,7 @@ impl ImapMailbox {
         let sets = uids.split_for_line(MAX_SET_BYTES);
         let send = |uids| {
             let folder = &raw_to;
-            let command =
-                if can_move { Command::UidMove { uids, folder } } else { Command::UidCopy { uids, folder } };
+            let command = if can_move { Command::UidMove { uids, folder } } else { Command::UidCopy { uids, folder } };
             self.connection.send(&command)
         };
         let tags: Vec<Tag> = sets.iter().map(send).collect();
@@ -131,7 +130,9 @@ impl ImapMailbox {
                 && from.len() <= uids.len()
             {
                 told = true;
-                moved.extend(from.iter().zip(to.iter()).map(|(from, to)| (MessageId::Uid(from), Some(MessageId::Uid(to)))));
+                moved.extend(
+                    from.iter().zip(to.iter()).map(|(from, to)| (MessageId::Uid(from), Some(MessageId::Uid(to)))),
+                );
             }
         };
         let done = self
@@ -159,8 +160,7 @@ impl ImapMailbox {
         let named = |path: &FolderPath| {
             names.raw(path).map_err(|why| {
                 let text = format!("the folder \"{path}\" cannot be made on {}: {why}", self.connection.place.server());
-                ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Folder, text)
-                    .hint("map it to another name")
+                ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Folder, text).hint("map it to another name")
             })
         };
         let raw = named(path)?;
@@ -188,7 +188,8 @@ impl ImapMailbox {
         match found {
             Some(folder) => Ok(folder),
             None if done.is_ok() => {
-                let text = format!("the folder \"{path}\" was made on {} and is not there", self.connection.place.server());
+                let text =
+                    format!("the folder \"{path}\" was made on {} and is not there", self.connection.place.server());
                 Err(ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Folder, text)
                     .hint("the server may have given it another name"))
             }
@@ -256,7 +257,8 @@ impl ImapMailbox {
                 return Err(self.refused("count the messages in", folder, &done));
             }
             if messages != Some(0) {
-                let text = format!("folder \"{}\" of {} is not empty and stays", folder.name, self.connection.place.user);
+                let text =
+                    format!("folder \"{}\" of {} is not empty and stays", folder.name, self.connection.place.user);
                 return Err(ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Folder, text));
             }
         }

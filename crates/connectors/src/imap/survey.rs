@@ -6,9 +6,9 @@ use bytes::Bytes;
 use limosa_imap::Capabilities;
 use limosa_imap::command::{Command, ListReturn, ListSelection, StatusItems};
 use limosa_imap::response::{FolderStatus, ListEntry, Status, Tag, Untagged};
+use limosa_model::ConnectorError;
 use limosa_model::folder::{Folder, FolderState, Role};
 use limosa_model::mailbox::{Limits, Survey};
-use limosa_model::ConnectorError;
 
 use super::connection::Connection;
 use super::error::Reason;
@@ -44,7 +44,8 @@ impl Listed {
             }
             Untagged::Status(mut status) => {
                 status.name = Bytes::copy_from_slice(&status.name);
-                status.mailbox_id = status.mailbox_id.filter(|id| is_object_id(id)).map(|id| Bytes::copy_from_slice(&id));
+                status.mailbox_id =
+                    status.mailbox_id.filter(|id| is_object_id(id)).map(|id| Bytes::copy_from_slice(&id));
                 self.statuses.insert(key(&status.name), status);
             }
             _ => {}
@@ -140,8 +141,7 @@ fn is_leftover(entry: &ListEntry) -> bool {
 
 /// The role by the server's word: SPECIAL-USE, or XLIST's attributes that came before it.
 fn role(entry: &ListEntry) -> Option<Role> {
-    const XLIST: [(&str, Role); 3] =
-        [("\\AllMail", Role::All), ("\\Spam", Role::Junk), ("\\Starred", Role::Flagged)];
+    const XLIST: [(&str, Role); 3] = [("\\AllMail", Role::All), ("\\Spam", Role::Junk), ("\\Starred", Role::Flagged)];
     entry.attributes.iter().find_map(|attribute| {
         let attribute = std::str::from_utf8(attribute).ok()?;
         let xlist = XLIST.iter().find(|(name, _)| name.eq_ignore_ascii_case(attribute));

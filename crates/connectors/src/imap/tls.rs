@@ -29,7 +29,8 @@ impl TlsSetup {
     pub(crate) fn new(trust: &Trust, place: &Place) -> Result<Self, ConnectorError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let seen = Arc::new(Seen::default());
-        let verifier = Verifier { belief: belief(trust, &provider, place)?, provider: provider.clone(), seen: seen.clone() };
+        let verifier =
+            Verifier { belief: belief(trust, &provider, place)?, provider: provider.clone(), seen: seen.clone() };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| setup_error(place, "TLS cannot be set up").because(error))?
@@ -52,10 +53,10 @@ impl TlsSetup {
                     refuse(format!("the certificate of {server} has expired"))
                         .hint(format!("have it renewed, or pin this very certificate{fingerprint}"))
                 }
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                    refuse(format!("the certificate of {server} is for another name"))
-                        .hint(format!("use the name in the certificate as host, or pin this very certificate{fingerprint}"))
-                }
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => refuse(format!(
+                    "the certificate of {server} is for another name"
+                ))
+                .hint(format!("use the name in the certificate as host, or pin this very certificate{fingerprint}")),
                 CertificateError::UnknownIssuer => {
                     refuse(format!("the certificate of {server} comes from an unknown issuer"))
                         .hint(format!("name the issuer's CA file, or pin this very certificate{fingerprint}"))
@@ -68,7 +69,9 @@ impl TlsSetup {
             },
             Some(rustls::Error::InvalidMessage(_)) => {
                 let hint = match security {
-                    Security::Tls => "this port seems to begin without TLS: try STARTTLS (imap://), usually on port 143",
+                    Security::Tls => {
+                        "this port seems to begin without TLS: try STARTTLS (imap://), usually on port 143"
+                    }
                     _ => "try TLS from the start (imaps://), usually on port 993",
                 };
                 refuse(format!("{server} does not answer with TLS")).hint(hint)

@@ -78,7 +78,11 @@ enum Message {
     /// It goes to the server as it comes.
     Sent,
     /// Kept back until it is known how to announce it.
-    Held { head: Head, pieces: Vec<Bytes>, bytes: usize },
+    Held {
+        head: Head,
+        pieces: Vec<Bytes>,
+        bytes: usize,
+    },
     /// It will not be sent.
     Refused(MessageId, ConnectorError),
 }
@@ -194,10 +198,9 @@ impl ImapWriter<'_> {
             Batch { append, ids: Vec::new(), bytes: 0, early: None }
         });
         let flags: Vec<&[u8]> = head.flags.names().map(str::as_bytes).collect();
-        let date = head.internal_date.map(|date| limosa_imap::InternalDate {
-            seconds: date.seconds,
-            offset_minutes: date.offset_minutes,
-        });
+        let date = head
+            .internal_date
+            .map(|date| limosa_imap::InternalDate { seconds: date.seconds, offset_minutes: date.offset_minutes });
         self.encoded.clear();
         batch.append.message(&AppendMessage { flags: &flags, date, size, binary }, &mut self.encoded);
         batch.ids.push(head.id.clone());
@@ -331,7 +334,6 @@ impl ImapWriter<'_> {
     fn is_eager(&self) -> bool {
         self.mailbox.connection.literals() != LiteralSupport::Plus
     }
-
 }
 
 #[async_trait]

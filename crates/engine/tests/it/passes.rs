@@ -331,3 +331,53 @@ async fn a_folder_renamed_on_the_source_that_keeps_its_place_on_the_target_loses
         assert_eq!((second.outcome, second.copied.messages, second.found), (Outcome::Complete, 0, 0), "{second:#?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_the_target_changes_is_named_and_stands() {
+    let target = MemoryTraits { added_header: Some("X-Added: yes"), ..MemoryTraits::default() };
+    let mut world = World::new(MemoryTraits::default(), target);
+    let id = put(&world.source, "INBOX", "a", &[]);
+    let report = world.pass().await;
+    assert_eq!((report.outcome, report.grade, report.copied.messages), (Outcome::Exceptions, Grade::Investigate, 1));
+    let [exception] = report.exceptions.as_slice() else { panic!("{report:#?}") };
+    assert_eq!((exception.code.as_str(), exception.message_id.as_deref()), ("altered", Some("<a@example>")));
+    let second = world.pass().await;
+    assert_eq!((second.copied.messages, second.exceptions.len()), (0, 1), "{second:#?}");
+    world.source.expunge("INBOX", &id);
+    let third = world.pass().await;
+    assert_eq!((third.removed, third.exceptions.len(), third.outcome), (1, 0, Outcome::Complete), "{third:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_misstates_sizes_raises_no_alarm() {
+    let mut world =
+        World::new(MemoryTraits { listed_size_error: -3, ..MemoryTraits::default() }, MemoryTraits::default());
+    seed(&world);
+    assert_eq!(world.pass().await.grade, Grade::Perfect);
+    let mut world =
+        World::new(MemoryTraits::default(), MemoryTraits { listed_size_error: 9, ..MemoryTraits::default() });
+    seed(&world);
+    assert_eq!(world.pass().await.grade, Grade::Perfect);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_the_source_cannot_give_is_an_exception_and_the_others_arrive() {
+    for (source, target) in kinds() {
+        let mut world = World::new(source, target);
+        seed(&world);
+        let ids: Vec<_> = world.source.contents("INBOX").into_iter().map(|message| message.id).collect();
+        world.source.set_readable("INBOX", &ids[3], false);
+        let report = world.pass().await;
+        assert_eq!(
+            (report.outcome, report.copied.messages, report.exceptions.len()),
+            (Outcome::Exceptions, 13, 1),
+            "{report:#?}"
+        );
+        let again = world.pass().await;
+        assert_eq!(
+            (again.outcome, again.copied.messages, again.exceptions.len()),
+            (Outcome::Exceptions, 0, 1),
+            "{again:#?}"
+        );
+    }
+}

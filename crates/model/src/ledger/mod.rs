@@ -83,7 +83,7 @@ pub struct LedgerFolder {
     pub messages: u64,
 }
 
-/// A message that was left behind, by name. Never a silence.
+/// A message that was left behind, or that the target changed, by name. Never a silence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exception {
     /// The source folder.
@@ -96,10 +96,17 @@ pub struct Exception {
     pub subject: Option<String>,
     /// Its size in bytes.
     pub size: Option<u64>,
-    /// Stable code of the reason, as [`ErrorKind::code`](crate::ErrorKind::code) gives it.
+    /// Stable code of the reason: [`ErrorKind::code`](crate::ErrorKind::code)'s, `altered` or `date-changed`.
     pub code: String,
     /// The reason, in words: the server's own where there are any.
     pub reason: String,
+}
+
+impl Exception {
+    /// Whether the message stands on the target all the same, not quite as it was: `altered`, `date-changed`.
+    pub fn stands(&self) -> bool {
+        matches!(self.code.as_str(), "altered" | "date-changed")
+    }
 }
 
 /// A flag or keyword that the target does not keep; recorded once for each folder and name.
