@@ -320,7 +320,7 @@ impl Attempt<'_> {
                 Place::Create { path, role } => match sessions.target.create_folder(path, *role).await {
                     Ok(folder) => Some(folder),
                     Err(error) if error.scope() <= limosa_model::Scope::Folder && error.retry() == Retry::Never => {
-                        let reason = format!("the target does not make the folder {path}: {error}");
+                        let reason = format!("the target does not make the folder {path}: {error}; give it another name with --map");
                         self.summary.note(FolderNote {
                             folder: pair.source.path.clone(),
                             code: "refused".into(),

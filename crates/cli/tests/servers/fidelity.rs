@@ -3,7 +3,10 @@
 use limosa_lab::{CourierOptions, CyrusOptions, DovecotOptions, Lab, Server, Storage};
 use limosa_testkit::mail::{nasty, ordinary};
 
-use crate::world::{Account, Program, Snapshot};
+use crate::world::{Account, Program, Seen, Snapshot};
+
+/// Courier takes no emoji in a folder's name.
+const NO_EMOJI: &[&str] = &["--map", "Familie 🦆=Familie"];
 
 /// Copies from a Dovecot with Maildir, and compares what another client sees; then runs again.
 async fn comes_over_whole(target: &Server) {
@@ -13,21 +16,22 @@ async fn comes_over_whole(target: &Server) {
     let bob = Account::new(target, "bob").await;
     source.seed("alice", &ordinary(7, 300)).await.unwrap();
     let program = Program::new();
-    let first = program.copy(&alice, &bob, &[]).await;
+    let first = program.copy(&alice, &bob, NO_EMOJI).await;
     first.is_complete();
     assert_eq!(first.number("/copied/messages"), 300);
     assert_eq!(by_last_names(bob.snapshot().await), by_last_names(alice.snapshot().await));
-    let second = program.copy(&alice, &bob, &[]).await;
+    let second = program.copy(&alice, &bob, NO_EMOJI).await;
     second.is_complete().did_nothing();
 }
 
 /// Servers may put folders elsewhere (`INBOX/x` beside the inbox); their last names and messages stay.
-fn by_last_names(snapshot: Snapshot) -> Vec<(String, Vec<crate::world::Seen>)> {
+fn by_last_names(snapshot: Snapshot) -> Vec<(String, Vec<Seen>)> {
     let mut folders: Vec<_> = snapshot
         .into_iter()
         .filter(|(path, messages)| !messages.is_empty() || !path.contains('/'))
         .filter(|(_, messages)| !messages.is_empty())
         .map(|(path, messages)| (path.rsplit('/').next().unwrap_or_default().to_owned(), messages))
+        .map(|(name, messages)| (name.strip_suffix(" &2D7dhg-").map_or(name.clone(), str::to_owned), messages))
         .collect();
     folders.sort();
     folders
@@ -91,15 +95,20 @@ async fn nasty_mail_arrives_byte_for_byte_or_is_named() {
         let run = program.copy(&alice, &to, &[]).await;
         let exceptions = run.json["exceptions"].as_array().expect("exceptions");
         assert_eq!(run.code, Some(if exceptions.is_empty() { 0 } else { 3 }), "{run:#?}");
-        let arrived: Vec<_> =
-            to.snapshot().await.into_values().flatten().map(|seen| (seen.digest, seen.date)).collect();
-        let mut missing: Vec<_> =
-            before.values().flatten().map(|seen| (seen.digest.clone(), seen.date.clone())).collect();
+        let count = |code: &str| exceptions.iter().filter(|exception| exception["code"] == code).count();
+        let other_dates = count("date-changed");
+        let left_behind = exceptions.len() - other_dates;
+        let arrived: Vec<_> = to.snapshot().await.into_values().flatten().collect();
+        let mut missing: Vec<_> = before.values().flatten().collect();
+        let mut dates = 0;
         for seen in &arrived {
-            let at = missing.iter().position(|known| known == seen);
-            missing.remove(at.unwrap_or_else(|| panic!("{user} has a message that was not there: {seen:?}; {missing:#?}")));
+            let alike = |known: &Seen| known.digest == seen.digest;
+            let at = missing.iter().position(|known| alike(known) && known.date == seen.date);
+            dates += usize::from(at.is_none());
+            let at = at.or_else(|| missing.iter().position(|known| alike(known)));
+            missing.remove(at.unwrap_or_else(|| panic!("{user} has a message that was not there: {seen:?}")));
         }
-        assert_eq!(missing.len(), exceptions.len(), "{user}: {exceptions:#?}");
+        assert_eq!((missing.len(), dates), (left_behind, other_dates), "{user}: {exceptions:#?}");
         assert_eq!(alice.snapshot().await, before, "the source was changed");
     }
 }

@@ -89,7 +89,8 @@ impl<'a> Account<'a> {
             return Vec::new();
         }
         let answer = client.command("UID FETCH 1:* (FLAGS INTERNALDATE BODY.PEEK[])").await;
-        let answer = answer.unwrap_or_else(|error| panic!("{folder}: {error}; {}", self.server.log().unwrap_or_default()));
+        let answer =
+            answer.unwrap_or_else(|error| panic!("{folder}: {error}; {}", self.server.log().unwrap_or_default()));
         let mut messages: Vec<Seen> = answer.untagged.iter().filter_map(|line| Seen::read(line)).collect();
         messages.sort();
         messages

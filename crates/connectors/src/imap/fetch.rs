@@ -143,6 +143,8 @@ impl ImapMailbox {
             known: Vec::new(),
             mailbox: self,
         };
+        // Ids of another kind of store are of no message here.
+        fetch.known.extend(ids.keys().iter().map(|key| Fetched::Gone(MessageId::Key(key.clone()))));
         fetch.plan(uids);
         Ok(fetch)
     }

@@ -2,6 +2,7 @@
 
 use limosa_imap::UidSet;
 use limosa_imap::command::{Command, Qresync, StatusItems};
+use limosa_imap::quirk::Quirk;
 use limosa_imap::response::{Code, Status, Untagged};
 use limosa_model::{ConnectorError, ErrorKind, Folder, PermanentFlags, Retry, Scope};
 
@@ -95,12 +96,9 @@ impl ImapMailbox {
                 Status::Ok => {
                     let read_only = self.writable && done.code == Some(Code::ReadOnly);
                     let position = self.position(&raw, &seen).await?;
-                    let selected = Selected {
-                        name: folder.name.clone(),
-                        position,
-                        permanent: seen.permanent.unwrap_or_default(),
-                        read_only,
-                    };
+                    let mut permanent = seen.permanent.unwrap_or_default();
+                    permanent.new_keywords &= !self.quirks().has(Quirk::NoKeywords);
+                    let selected = Selected { name: folder.name.clone(), position, permanent, read_only };
                     self.selected = Some(selected.clone());
                     return Ok(selected);
                 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 use limosa_imap::Capabilities;
 use limosa_imap::command::{Command, ListReturn, ListSelection, StatusItems};
+use limosa_imap::quirk::Quirk;
 use limosa_imap::response::{FolderStatus, ListEntry, Status, Tag, Untagged};
 use limosa_model::ConnectorError;
 use limosa_model::folder::{Folder, FolderState, Role};
@@ -175,7 +176,11 @@ impl ImapMailbox {
         let listed = self.list(b"*", bytes).await?;
         let names = Names::new(self.connection.namespaces.as_ref(), &listed.entries);
         let folders = listed.folders(&names);
-        let limits = limits(&self.connection.capabilities, &names, &listed.entries);
+        let limits = Limits {
+            case_insensitive_folders: self.quirks().server() == Some("Exchange"),
+            no_keywords: self.quirks().has(Quirk::NoKeywords),
+            ..limits(&self.connection.capabilities, &names, &listed.entries)
+        };
         self.names = Some(names);
         let survey = Survey {
             folders,
@@ -290,7 +295,9 @@ impl ImapMailbox {
 
     /// What the server is found to be odd in, for people.
     fn quirks_for_people(&self) -> Vec<String> {
-        let mut quirks = Vec::new();
+        let known = self.quirks();
+        let mut quirks: Vec<String> = known.iter().map(|(_, reason)| reason.to_owned()).collect();
+        quirks.extend(known.broken_capabilities().map(|(name, reason)| format!("{name} is not used: {reason}")));
         if self.without_list_status {
             quirks.push("offers LIST-STATUS and refuses it: folders are asked one by one".into());
         }

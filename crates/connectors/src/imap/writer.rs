@@ -56,6 +56,8 @@ pub(crate) struct ImapWriter<'a> {
     message: Message,
     receipts: Vec<Receipt>,
     encoded: Encoded,
+    /// The end of a command waits to be sent: with it the server has something to do.
+    end_waits: bool,
 }
 
 struct Batch {
@@ -105,6 +107,7 @@ impl ImapMailbox {
             message: Message::None,
             receipts: Vec::new(),
             encoded: Encoded::new(),
+            end_waits: false,
             mailbox: self,
         })
     }
@@ -232,6 +235,7 @@ impl ImapWriter<'_> {
         self.encoded.clear();
         append.finish(&mut self.encoded);
         self.mailbox.connection.push_encoded(tag, &self.encoded);
+        self.end_waits = true;
         match early {
             Some(done) => self.settle(&ids, &done),
             None => {
@@ -346,7 +350,8 @@ impl Writer for ImapWriter<'_> {
                 self.pump().await?;
             }
         }
-        self.mailbox.connection.exchange_now(self.is_eager()).await?;
+        let all = std::mem::take(&mut self.end_waits) || self.is_eager();
+        self.mailbox.connection.exchange_now(all).await?;
         self.hear()
     }
 
