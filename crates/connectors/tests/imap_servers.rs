@@ -4,6 +4,7 @@
 mod imap_common;
 
 use imap_common::*;
+use limosa_connectors::imap::{ImapConnector, ImapSettings};
 use limosa_lab::{CyrusOptions, DovecotOptions, Lab, Storage};
 use limosa_model::mailbox::{Basis, Batching, Detail, Mailbox, Page};
 use limosa_model::message::Outcome;
@@ -218,4 +219,28 @@ async fn mail_goes_from_dovecot_to_cyrus_and_comes_out_the_same() {
     );
     assert_eq!(old.present, new.present);
     assert_eq!(bodies(&mut *source, &inbox, &ids).await, bodies(&mut *target, &to, &ids).await);
+}
+
+#[tokio::test]
+async fn tls_and_compression_carry_large_messages_and_the_meter_sees_the_wire() {
+    let server = Lab::shared().await.unwrap().dovecot(DovecotOptions { compress: true, ..in_memory() }).await.unwrap();
+    server.add_user("alice", "secret").await.unwrap();
+    let messages = [message(1, 3_000_000), message(2, 10), message(3, 700_000)];
+    let mut wire = Vec::new();
+    for compress in [false, true] {
+        let settings = ImapSettings { compress, ..tls_settings(&server, "alice") };
+        let alice = ImapConnector::new(settings).unwrap();
+        let mut target = alice.open_target().await.unwrap();
+        let to = target.create_folder(&FolderPath::new([format!("compress {compress}")]), None).await.unwrap();
+        assert_eq!(write_all(&mut *target, &to, &messages).await, [Some(1), Some(2), Some(3)]);
+        let read = bodies(&mut *target, &to, &IdList::uid_range(1, 3)).await;
+        assert!(read.iter().zip(&messages).all(|((_, body), message)| body == message));
+        let reading = alice.meter().read();
+        wire.push((reading.bytes_in, reading.bytes_out));
+    }
+    let size: u64 = messages.iter().map(|message| message.len() as u64).sum();
+    let (plain, compressed) = (wire[0], wire[1]);
+    assert!(plain.0 > size && plain.1 > size, "TLS adds to {size} bytes: {plain:?}");
+    assert!(plain.0 < size + size / 20, "but not much: {plain:?}");
+    assert!(compressed.0 < size / 4 && compressed.1 < size / 4, "{compressed:?}");
 }

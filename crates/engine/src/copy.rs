@@ -12,13 +12,14 @@ use std::sync::{Mutex, PoisonError};
 
 use limosa_model::error::{ErrorKind, Retry, Scope};
 use limosa_model::ledger::Entry;
-use limosa_model::mailbox::{Batching, Fetched};
+use limosa_model::mailbox::{Batching, Fetched, Limits};
 use limosa_model::message::{Outcome, Receipt};
 use limosa_model::{
     ConnectorError, Flags, Folder, Head, IdList, InternalDate, Mailbox, MessageId, PermanentFlags, Piece, Writer,
 };
 use tokio::sync::mpsc;
 
+use crate::doubt::Doubt;
 use crate::pass::Sessions;
 use crate::progress::Progress;
 use crate::recover::{Side, SideError};
@@ -50,8 +51,8 @@ pub struct Route {
 pub struct Shared {
     /// All folders.
     pub routes: Vec<Route>,
-    /// Largest message that the target takes, in bytes.
-    pub message_limit: Option<u64>,
+    /// What the target cannot take or keep.
+    pub limits: Limits,
     /// Where the pass is watched and stopped.
     pub progress: Progress,
     units: Mutex<VecDeque<Unit>>,
@@ -60,8 +61,8 @@ pub struct Shared {
 
 impl Shared {
     /// These folders and stretches.
-    pub fn new(routes: Vec<Route>, units: Vec<Unit>, message_limit: Option<u64>, progress: Progress) -> Self {
-        Self { routes, message_limit, progress, units: Mutex::new(units.into()), halted: AtomicBool::new(false) }
+    pub fn new(routes: Vec<Route>, units: Vec<Unit>, limits: Limits, progress: Progress) -> Self {
+        Self { routes, limits, progress, units: Mutex::new(units.into()), halted: AtomicBool::new(false) }
     }
 
     fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<Unit>> {
@@ -96,6 +97,8 @@ pub enum Arrival {
         bytes: u64,
         /// When the source received it.
         internal_date: Option<InternalDate>,
+        /// Holds bytes that the target may have replaced.
+        doubtful: bool,
     },
     /// It stands on the target, which does not say under which id.
     Unnamed {
@@ -168,6 +171,9 @@ struct Carrier<'a> {
     rolled_back: Vec<MessageId>,
     /// A message has begun and not ended.
     mid_message: bool,
+    /// Its id, once it is on its way to the target.
+    current: Option<MessageId>,
+    doubt: Doubt,
     /// Why a side gives or takes nothing more, or not now: the lane ends after the message under way.
     fatal: Option<SideError>,
 }
@@ -178,6 +184,7 @@ struct InFlight {
     flags: Flags,
     size: u64,
     internal_date: Option<InternalDate>,
+    doubtful: bool,
 }
 
 /// What is to happen with the pieces of the message under way.
@@ -208,6 +215,8 @@ impl<'a> Carrier<'a> {
             told: Vec::new(),
             rolled_back: Vec::new(),
             mid_message: false,
+            current: None,
+            doubt: Doubt::new(false),
             fatal: None,
         }
     }
@@ -233,19 +242,26 @@ impl<'a> Carrier<'a> {
                         }
                         course = self.begin(head);
                     }
-                    Fetched::Piece(Piece::Body(bytes)) => match &mut course {
-                        Course::Through => self.pieces.push(Piece::Body(bytes)),
-                        Course::Spool(_, spool, size) => {
-                            *size += bytes.len() as u64;
-                            spool.write_all(&bytes).map_err(|error| (Side::Source, spool_error(error)))?;
+                    Fetched::Piece(Piece::Body(bytes)) => {
+                        self.doubt.update(&bytes);
+                        match &mut course {
+                            Course::Through => self.pieces.push(Piece::Body(bytes)),
+                            Course::Spool(_, spool, size) => {
+                                *size += bytes.len() as u64;
+                                spool.write_all(&bytes).map_err(|error| (Side::Source, spool_error(error)))?;
+                            }
+                            Course::Aside => {}
                         }
-                        Course::Aside => {}
-                    },
+                    }
                     Fetched::Piece(Piece::End) => {
                         match std::mem::replace(&mut course, Course::Through) {
                             Course::Through => self.pieces.push(Piece::End),
                             Course::Spool(head, spool, size) => self.unspool(writer, head, spool, size).await?,
                             Course::Aside => {}
+                        }
+                        let current = self.current.take().and_then(|id| self.in_flight.get_mut(&id));
+                        if let Some(in_flight) = current {
+                            in_flight.doubtful = self.doubt.found();
                         }
                         self.mid_message = false;
                     }
@@ -267,6 +283,8 @@ impl<'a> Carrier<'a> {
 
     fn begin(&mut self, head: Head) -> Course {
         self.mid_message = true;
+        self.current = None;
+        self.doubt = Doubt::new(!self.shared.limits.keeps_eight_bit_headers);
         match head.size {
             None => Course::Spool(head, tempfile::SpooledTempFile::new(SPOOL_IN_MEMORY), 0),
             Some(size) => self.admit(head, size),
@@ -275,7 +293,7 @@ impl<'a> Carrier<'a> {
 
     /// Sends a message's head on its way, unless the target has said that it takes no message of that size.
     fn admit(&mut self, head: Head, size: u64) -> Course {
-        if let Some(limit) = self.shared.message_limit.filter(|limit| size > *limit) {
+        if let Some(limit) = self.shared.limits.message_bytes.filter(|limit| size > *limit) {
             let what = format!("the message has {size} bytes, and the target takes at most {limit}");
             let error = ConnectorError::new(Scope::Item, Retry::Never, ErrorKind::TooBig, what);
             self.told.push(Arrival::Refused { id: head.id, size: Some(size), error });
@@ -285,7 +303,8 @@ impl<'a> Carrier<'a> {
         if !dropped.is_empty() {
             self.told.push(Arrival::Dropped(dropped));
         }
-        let in_flight = InFlight { flags: head.flags, size, internal_date: head.internal_date };
+        let in_flight = InFlight { flags: head.flags, size, internal_date: head.internal_date, doubtful: false };
+        self.current = Some(head.id.clone());
         self.in_flight.insert(head.id.clone(), in_flight);
         self.pieces.push(Piece::Head(Head { flags: kept, size: Some(size), ..head }));
         Course::Through
@@ -353,10 +372,12 @@ impl<'a> Carrier<'a> {
 
     fn take_receipts(&mut self, receipts: Vec<Receipt>) {
         for Receipt { id, outcome } in receipts {
-            let Some(InFlight { flags, size: bytes, internal_date }) = self.in_flight.remove(&id) else { continue };
+            let Some(InFlight { flags, size: bytes, internal_date, doubtful }) = self.in_flight.remove(&id) else {
+                continue;
+            };
             self.told.push(match outcome {
                 Outcome::Stored(Some(target)) => {
-                    Arrival::Stored { entry: Entry { source: id, target, flags }, bytes, internal_date }
+                    Arrival::Stored { entry: Entry { source: id, target, flags }, bytes, internal_date, doubtful }
                 }
                 Outcome::Stored(None) => Arrival::Unnamed { id, flags, bytes },
                 Outcome::Refused(error) if error.scope() == Scope::Item && error.retry() == Retry::Never => {

@@ -14,13 +14,14 @@
 //! - [`moves`]: messages moved between folders.
 //! - [`copy`]: bytes from source to target, many messages in flight; [`settle`]: writing down what arrived.
 //! - [`apply`]: the steps that move no bytes.
-//! - [`verify`]: the comparison at the end, with what is [`expected`].
+//! - [`verify`]: the comparison at the end, with what is [`expected`], and what is in [`doubt`].
 //! - [`check`]: what a copy would meet, with nothing written.
 //! - [`summary`]: what was done, gathered for the report; [`work`]: one folder while it is worked on.
 
 mod apply;
 pub mod check;
 mod copy;
+mod doubt;
 mod expected;
 pub mod folders;
 mod inspect;

@@ -320,7 +320,9 @@ impl Attempt<'_> {
                 Place::Create { path, role } => match sessions.target.create_folder(path, *role).await {
                     Ok(folder) => Some(folder),
                     Err(error) if error.scope() <= limosa_model::Scope::Folder && error.retry() == Retry::Never => {
-                        let reason = format!("the target does not make the folder {path}: {error}; give it another name with --map");
+                        let reason = format!(
+                            "the target does not make the folder {path}: {error}; give it another name with --map"
+                        );
                         self.summary.note(FolderNote {
                             folder: pair.source.path.clone(),
                             code: "refused".into(),
@@ -434,12 +436,8 @@ impl Attempt<'_> {
             let stretches = work.steps.copy.chunks(MESSAGES_A_UNIT);
             stretches.into_iter().map(move |ids| Unit { folder, ids, batching: Batching::Free })
         });
-        let shared = Arc::new(Shared::new(
-            routes.collect(),
-            units.collect(),
-            target.limits.message_bytes,
-            self.progress.clone(),
-        ));
+        let shared =
+            Arc::new(Shared::new(routes.collect(), units.collect(), target.limits.clone(), self.progress.clone()));
         let most = self.pair.source.connections().min(self.pair.target.connections()) as u64;
         let more = self.open_more(most.min(total.div_ceil(MESSAGES_A_LANE)) - 1).await;
         let (news, told) = mpsc::channel(64);

@@ -58,8 +58,11 @@ fn note(work: &mut Work, pending: &mut Pending, arrival: Arrival, progress: &Pro
         progress.copied(1);
     };
     match arrival {
-        Arrival::Stored { entry, bytes, internal_date } => {
+        Arrival::Stored { entry, bytes, internal_date, doubtful } => {
             copied(bytes);
+            if doubtful {
+                work.doubtful.push((entry.source.clone(), entry.target.clone()));
+            }
             work.expected.stored(&entry.target, bytes, internal_date);
             pending.arrived(entry);
         }

@@ -1,6 +1,6 @@
 //! The comparison at the end: a listing of the target by its own word, held against the ledger and what was sent.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use limosa_model::ledger::Settlement;
 use limosa_model::{Exception, Folder, IdList, Ledger, Mailbox, MessageId};
@@ -15,6 +15,9 @@ use crate::work::{Work, bounded};
 /// Differing sizes whose bytes are read back. A target that states another size for more messages than this renders all of
 /// them anew, and reading more of them proves nothing more.
 const READ_BACK: usize = 1_000;
+
+/// Code and reason of a message that stands on the target with other bytes.
+const ALTERED: (&str, &str) = ("altered", "the target changed its bytes");
 
 /// Compares a folder, and settles both watermarks if nothing is missing, so that the next pass begins from here.
 ///
@@ -60,29 +63,36 @@ async fn changed_by_target(
     work: &Work,
     altered: Vec<(MessageId, MessageId, Difference)>,
 ) -> Result<Vec<Exception>, Stop> {
-    if altered.is_empty() {
+    if altered.is_empty() && work.doubtful.is_empty() {
         return Ok(Vec::new());
     }
-    let resized: Vec<_> = altered.iter().filter(|(.., difference)| *difference == Difference::Size).collect();
-    let read_back = &resized[..resized.len().min(READ_BACK)];
+    let resized = altered.iter().filter(|(.., difference)| *difference == Difference::Size).take(READ_BACK);
+    let resized = resized.map(|(source, target, _)| (source, target));
+    let read_back: Vec<_> = resized.chain(work.doubtful.iter().map(|(source, target)| (source, target))).collect();
     let target: &mut dyn Mailbox = sessions.target.as_mut();
-    let sent = digests(sessions.source.as_mut(), &work.source, read_back.iter().map(|(source, ..)| source)).await;
+    let sent = digests(sessions.source.as_mut(), &work.source, read_back.iter().map(|(source, _)| *source)).await;
     let sent = sent.map_err(Stop::source)?;
-    let stands = digests(target, &work.target, read_back.iter().map(|(_, target, _)| target)).await;
+    let stands = digests(target, &work.target, read_back.iter().map(|(_, target)| *target)).await;
     let stands = stands.map_err(Stop::target)?;
     let is_same = |source: &MessageId, target: &MessageId| match (sent.get(source), stands.get(target)) {
         (Some(sent), Some(stands)) => sent == stands,
         // Gone meanwhile, or not read back: the size alone says it.
         _ => false,
     };
-    let changed: Vec<(&MessageId, &'static str, &'static str)> = altered
-        .iter()
-        .filter_map(|(source, target, difference)| match difference {
-            Difference::Date => Some((source, "date-changed", "the target gave it another internal date")),
-            Difference::Size if is_same(source, target) => None,
-            Difference::Size => Some((source, "altered", "the target changed its bytes")),
-        })
-        .collect();
+    let mut changed: BTreeMap<&MessageId, (&'static str, &'static str)> = BTreeMap::new();
+    for (source, target, difference) in &altered {
+        match difference {
+            Difference::Date => {
+                changed.insert(source, ("date-changed", "the target gave it another internal date"));
+            }
+            Difference::Size if is_same(source, target) => {}
+            Difference::Size => {
+                changed.insert(source, ALTERED);
+            }
+        }
+    }
+    let replaced = work.doubtful.iter().filter(|(source, target)| !is_same(source, target));
+    changed.extend(replaced.map(|(source, _)| (source, ALTERED)));
     describe(sessions, work, &changed).await
 }
 
@@ -102,15 +112,15 @@ async fn digests<'a>(
 async fn describe(
     sessions: &mut Sessions,
     work: &Work,
-    changed: &[(&MessageId, &'static str, &'static str)],
+    changed: &BTreeMap<&MessageId, (&'static str, &'static str)>,
 ) -> Result<Vec<Exception>, Stop> {
     let mut headers = HashMap::new();
-    let ids: IdList = changed.iter().map(|(id, ..)| (*id).clone()).collect();
+    let ids: IdList = changed.keys().map(|id| (*id).clone()).collect();
     for ids in ids.chunks(500) {
         let items = sessions.source.headers(&work.source, &ids).await.map_err(Stop::source)?;
         headers.extend(items.into_iter().map(|item| (item.id.clone(), item)));
     }
-    let exception = |(id, code, reason): &(&MessageId, &str, &str)| {
+    let exception = |(id, (code, reason)): (&&MessageId, &(&str, &str))| {
         let item = headers.get(id);
         let field = |name| item.and_then(|item| header_field(&item.header, name)).map(|value| bounded(&value));
         Exception {

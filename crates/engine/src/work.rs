@@ -35,6 +35,8 @@ pub struct Work {
     pub unnamed: Vec<(MessageId, Flags)>,
     /// Not taken by the target, or not given by the source.
     pub refused: Vec<Refused>,
+    /// Messages copied in this pass that the target may have changed, by source and target id.
+    pub doubtful: Vec<(MessageId, MessageId)>,
     /// What the messages copied in this pass should look like on the target.
     pub expected: Expected,
     /// Messages left behind by earlier passes that are still there.

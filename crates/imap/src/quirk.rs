@@ -28,6 +28,8 @@ pub enum Quirk {
     AppendUidUnreliable,
     /// Keywords cannot be stored, whatever is announced.
     NoKeywords,
+    /// 8-bit bytes in message headers are stored as given.
+    KeepsEightBitHeaders,
     /// Messages that contain NUL are refused.
     RefusesNul,
     /// Messages with a LF that no CR precedes are refused.
@@ -57,7 +59,7 @@ const TABLE: &[Entry] = &[
         greeting: &["dovecot"],
         id: &["dovecot"],
         capabilities: &[],
-        quirks: &[],
+        quirks: &[(Quirk::KeepsEightBitHeaders, "stores 8-bit bytes in headers as given")],
         broken: &[],
         // mail_max_userip_connections
         connections: Some(10),
@@ -79,7 +81,7 @@ const TABLE: &[Entry] = &[
         greeting: &["courier-imap"],
         id: &["courier"],
         capabilities: &["ACL2=UNION"],
-        quirks: &[],
+        quirks: &[(Quirk::KeepsEightBitHeaders, "stores 8-bit bytes in headers as given")],
         broken: &[],
         // MAXPERIP
         connections: Some(4),

@@ -73,6 +73,8 @@ pub struct Limits {
     pub forbidden_in_names: Vec<char>,
     /// Keywords cannot be stored at all.
     pub no_keywords: bool,
+    /// 8-bit bytes in message headers are known to be stored as given. Where not, such messages are read back.
+    pub keeps_eight_bit_headers: bool,
 }
 
 /// How a page of changes is to be read.

@@ -145,6 +145,18 @@ impl Stream {
         Self::Deflate(Box::new(Deflate::new(self, ahead)))
     }
 
+    /// Has the system acknowledge what comes next without waiting for something to send.
+    pub(crate) fn acknowledge_at_once(&self) {
+        #[cfg(target_os = "linux")]
+        match self {
+            // Without it things are slower, and no worse.
+            Self::Plain(metered) => drop(metered.tcp.set_quickack(true)),
+            Self::Tls(tls) => drop(tls.get_ref().0.tcp.set_quickack(true)),
+            Self::Deflate(deflate) => deflate.inner.acknowledge_at_once(),
+            Self::Gone => {}
+        }
+    }
+
     /// Makes closing the stream drop what it has not sent, and tell the server so at once.
     pub(crate) fn reset_on_close(&self) {
         match self {

@@ -179,6 +179,7 @@ impl ImapMailbox {
         let limits = Limits {
             case_insensitive_folders: self.quirks().server() == Some("Exchange"),
             no_keywords: self.quirks().has(Quirk::NoKeywords),
+            keeps_eight_bit_headers: self.quirks().has(Quirk::KeepsEightBitHeaders),
             ..limits(&self.connection.capabilities, &names, &listed.entries)
         };
         self.names = Some(names);

@@ -109,7 +109,11 @@ fn survey(root: &Path, everything: bool) -> Result<Survey> {
         capabilities: Vec::new(),
         used: Vec::new(),
         quirks,
-        limits: Limits { forbidden_in_names: layout::FORBIDDEN.to_vec(), ..Limits::default() },
+        limits: Limits {
+            forbidden_in_names: layout::FORBIDDEN.to_vec(),
+            keeps_eight_bit_headers: true,
+            ..Limits::default()
+        },
     })
 }
 
