@@ -144,8 +144,9 @@ fn notes(report: &Report, text: &mut String) {
 }
 
 fn exceptions(report: &Report, paint: Paint, text: &mut String) {
-    let lines = report.exceptions.iter().map(exception);
-    listed(&paint.yellow("Left behind"), report.exceptions.len(), lines, text);
+    let (changed, left): (Vec<_>, Vec<_>) = report.exceptions.iter().partition(|exception| exception.stands());
+    listed(&paint.yellow("Left behind"), left.len(), left.into_iter().map(exception), text);
+    listed(&paint.yellow("Changed by the target"), changed.len(), changed.into_iter().map(exception), text);
 }
 
 fn exception(exception: &Exception) -> String {

@@ -21,7 +21,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 
 async fn dovecot(mut options: DovecotOptions) -> Server {
     // Refusals are made slow against guessing; here they are what is tested.
-    options.extra.push_str("auth_failure_delay = 0\n");
+    let penalty = "service anvil {\n  unix_listener anvil-auth-penalty {\n    mode = 0\n  }\n}\n";
+    options.extra.push_str(&format!("auth_failure_delay = 0\n{penalty}"));
     let server = Lab::shared().await.unwrap().dovecot(options).await.unwrap();
     server.add_user("alice", "secret").await.unwrap();
     server

@@ -165,7 +165,7 @@ pub struct Report {
     pub moved: u64,
     /// Messages that were as they should be.
     pub unchanged: u64,
-    /// Messages left behind, each by name; of this pass and earlier ones.
+    /// Messages left behind or changed by the target, each by name; of this pass and earlier ones.
     pub exceptions: Vec<Exception>,
     /// Flags and keywords that the target does not keep.
     pub dropped_flags: Vec<DroppedFlag>,

@@ -256,8 +256,12 @@ fn grade(
     if !dropped_flags.is_empty() {
         because(Grade::Good, format!("the target does not keep {} flag(s) or keyword(s)", dropped_flags.len()));
     }
-    if !exceptions.is_empty() {
-        because(Grade::Investigate, format!("{} message(s) left behind", exceptions.len()));
+    let changed = exceptions.iter().filter(|exception| exception.stands()).count();
+    if exceptions.len() > changed {
+        because(Grade::Investigate, format!("{} message(s) left behind", exceptions.len() - changed));
+    }
+    if changed > 0 {
+        because(Grade::Investigate, format!("{changed} message(s) changed by the target"));
     }
     for note in notes.iter().filter(|note| note.code == "refused") {
         because(Grade::Investigate, format!("folder {}: {}", note.folder, note.reason));

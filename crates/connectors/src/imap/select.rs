@@ -142,7 +142,9 @@ impl ImapMailbox {
             // After EXAMINE nothing is expunged (RFC 9051 §6.4.1).
             self.connection.send_along(&Command::Close);
         } else {
-            self.connection.run(&Command::Noop, drop).await?;
+            // Any other opening closes it, and opens INBOX as it is now if that was it.
+            let inbox = Command::Select { folder: b"INBOX", read_only: true, condstore: false, qresync: None };
+            self.connection.run(&inbox, drop).await?;
         }
         Ok(())
     }
