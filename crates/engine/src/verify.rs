@@ -17,7 +17,7 @@ use crate::work::{Work, bounded};
 const READ_BACK: usize = 1_000;
 
 /// Code and reason of a message that stands on the target with other bytes.
-const ALTERED: (&str, &str) = ("altered", "the target changed its bytes");
+const ALTERED: (&str, &str) = (Exception::ALTERED, "the target changed its bytes");
 
 /// Compares a folder, and settles both watermarks if nothing is missing, so that the next pass begins from here.
 ///
@@ -83,7 +83,7 @@ async fn changed_by_target(
     for (source, target, difference) in &altered {
         match difference {
             Difference::Date => {
-                changed.insert(source, ("date-changed", "the target gave it another internal date"));
+                changed.insert(source, (Exception::DATE_CHANGED, "the target gave it another internal date"));
             }
             Difference::Size if is_same(source, target) => {}
             Difference::Size => {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use limosa_model::Exception;
+
 use super::page;
 
 /// The codes of endpoints' errors, read where they are written down: an enum cannot be asked for all of its variants.
@@ -31,6 +33,7 @@ fn own_codes() -> BTreeSet<String> {
         let calls = code.split("Failure::new(\"").skip(1).filter_map(|rest| rest.split('"').next());
         codes.extend(calls.map(str::to_owned));
     }
+    codes.extend([Exception::ALTERED, Exception::DATE_CHANGED].map(str::to_owned));
     codes.extend(["pair-busy", "pair-taken", "ledger-damaged", "ledger-newer", "ledger-store"].map(str::to_owned));
     codes
 }

@@ -103,9 +103,14 @@ pub struct Exception {
 }
 
 impl Exception {
-    /// Whether the message stands on the target all the same, not quite as it was: `altered`, `date-changed`.
+    /// Code of a message that stands on the target with other bytes.
+    pub const ALTERED: &str = "altered";
+    /// Code of a message that stands on the target with another internal date.
+    pub const DATE_CHANGED: &str = "date-changed";
+
+    /// Whether the message stands on the target all the same, not quite as it was.
     pub fn stands(&self) -> bool {
-        matches!(self.code.as_str(), "altered" | "date-changed")
+        [Self::ALTERED, Self::DATE_CHANGED].contains(&self.code.as_str())
     }
 }
 
