@@ -1,5 +1,7 @@
 //! The program between real servers, looked at with other eyes than its own.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
+
 mod again;
 mod costs;
 mod fidelity;

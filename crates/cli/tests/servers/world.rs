@@ -183,6 +183,7 @@ impl Program {
 pub struct Run {
     pub code: Option<i32>,
     pub json: Value,
+    #[allow(dead_code, reason = "shown when an assertion fails")]
     pub err: String,
 }
 
