@@ -3,8 +3,9 @@
 # Outside the checkout, so that a fresh clone builds in seconds.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/limosa/target
 FUZZ_SECONDS ?= 60
+SOAK_RUNS ?= 300
 
-.PHONY: help demo test check unit fuzz build bench lab-up lab-down prepare clean
+.PHONY: help demo test check unit fuzz soak build prepare clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -25,6 +26,10 @@ unit: ## All tests, real servers included
 
 fuzz: ## Feed the IMAP decoder garbage for FUZZ_SECONDS
 	fuzz/run $(FUZZ_SECONDS)
+
+soak: prepare ## Break connections, servers and the program SOAK_RUNS times
+	cargo run --quiet --locked -p limosa-lab -- deps
+	LIMOSA_SOAK_RUNS=$(SOAK_RUNS) cargo test --locked -p limosa --test servers -- soak --nocapture
 
 build: prepare ## Build the release binary
 	cargo build --release --locked -p limosa

@@ -5,5 +5,6 @@
 mod again;
 mod costs;
 mod fidelity;
+mod soak;
 mod trouble;
 mod world;
