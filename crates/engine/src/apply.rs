@@ -6,8 +6,9 @@ use limosa_model::ledger::Settlement;
 use limosa_model::message::HeaderItem;
 use limosa_model::{IdList, Ledger, MessageId};
 
-use crate::pass::{Sessions, Stop};
 use crate::plan::entries_of;
+use crate::sides::Sessions;
+use crate::stop::Stop;
 use crate::work::Work;
 
 /// Sets flags, and settles them. Cut off between the two, the next pass sets them again.

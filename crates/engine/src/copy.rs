@@ -20,9 +20,9 @@ use limosa_model::{
 use tokio::sync::mpsc;
 
 use crate::doubt::Doubt;
-use crate::pass::Sessions;
 use crate::progress::Progress;
-use crate::recover::{Side, SideError};
+use crate::sides::Sessions;
+use crate::sides::{Side, SideError};
 
 /// A stretch of one folder.
 #[derive(Clone, Debug)]

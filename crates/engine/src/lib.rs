@@ -16,6 +16,7 @@
 //! - [`apply`]: the steps that move no bytes.
 //! - [`verify`]: the comparison at the end, with what is [`expected`], and what is in [`doubt`].
 //! - [`check`]: what a copy would meet, with nothing written.
+//! - [`sides`], [`stop`]: the connections to both sides, and what ends an attempt.
 //! - [`summary`]: what was done, gathered for the report; [`work`]: one folder while it is worked on.
 
 mod apply;
@@ -34,12 +35,15 @@ pub mod progress;
 mod recover;
 pub mod report;
 mod settle;
+mod sides;
+mod stop;
 mod summary;
 mod verify;
 mod work;
 
 pub use options::{Deletions, Options};
-pub use pass::{Pair, PassError, run};
+pub use pass::{Pair, run};
 pub use progress::{Phase, Progress};
-pub use recover::Side;
 pub use report::{Grade, Outcome, Report};
+pub use sides::Side;
+pub use stop::PassError;

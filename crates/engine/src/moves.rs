@@ -8,9 +8,10 @@ use std::collections::HashSet;
 use limosa_model::ledger::{Entry, Settlement};
 use limosa_model::{Flags, IdList, Ledger, Mailbox, MessageId};
 
-use crate::pass::{Sessions, Stop};
 use crate::plan::{by_flags, entries_of};
 use crate::recover::{Outlines, Seekers, match_by_content};
+use crate::sides::Sessions;
+use crate::stop::Stop;
 use crate::work::Work;
 
 /// A message to be moved on the target.

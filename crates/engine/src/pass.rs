@@ -22,7 +22,7 @@ use std::time::Duration;
 use limosa_model::error::Retry;
 use limosa_model::ledger::LedgerFolder;
 use limosa_model::mailbox::{Batching, Survey};
-use limosa_model::{Connector, ConnectorError, Exception, Folder, FolderPath, Ledger, LedgerError, Mailbox, Target};
+use limosa_model::{Connector, Exception, Folder, FolderPath, Ledger};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -32,8 +32,9 @@ use crate::moves::{Move, find_moves, relocate};
 use crate::options::{Deletions, Options};
 use crate::prepare::{Known, adopt, prepare, prepare_gone};
 use crate::progress::{Phase, Progress};
-use crate::recover::Side;
 use crate::report::{Discrepancy, FolderNote, Report, Unfinished};
+use crate::sides::Sessions;
+use crate::stop::{PassError, Stop, stopped};
 use crate::summary::Summary;
 use crate::verify::verify;
 use crate::work::Work;
@@ -47,104 +48,6 @@ pub struct Pair<'a> {
     pub target: &'a dyn Connector,
     /// What stands where.
     pub ledger: Arc<dyn Ledger>,
-}
-
-/// Why a pass could not work at all. Whatever happens later is in the [`Report`].
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PassError {
-    /// Source and target are the same account.
-    #[error("source and target are the same account, {account}")]
-    SameAccount {
-        /// The account.
-        account: String,
-    },
-    /// An endpoint cannot be used.
-    #[error("the {} cannot be used", if *side == Side::Source { "source" } else { "target" })]
-    Connector {
-        /// Which.
-        side: Side,
-        /// Why.
-        #[source]
-        error: ConnectorError,
-    },
-    /// The ledger cannot be used.
-    #[error("the ledger cannot be used")]
-    Ledger(#[source] LedgerError),
-}
-
-/// What ends an attempt.
-#[derive(Debug)]
-pub enum Stop {
-    /// An endpoint's error.
-    Connector {
-        /// Which side's.
-        side: Side,
-        /// The error.
-        error: ConnectorError,
-    },
-    /// The ledger's error.
-    Ledger(LedgerError),
-}
-
-impl Stop {
-    pub(crate) fn source(error: ConnectorError) -> Self {
-        Self::Connector { side: Side::Source, error }
-    }
-
-    pub(crate) fn target(error: ConnectorError) -> Self {
-        Self::Connector { side: Side::Target, error }
-    }
-
-    /// How long to wait before another attempt, if one can help.
-    fn pause(&self, failures: u32) -> Option<Duration> {
-        let Self::Connector { error, .. } = self else { return None };
-        match error.retry() {
-            Retry::Never => None,
-            Retry::Now => Some(Duration::from_secs(1 << failures.min(5))),
-            Retry::After(pause) => Some(pause),
-        }
-    }
-
-    pub(crate) fn unfinished(&self) -> Unfinished {
-        let (code, error): (&str, &dyn std::error::Error) = match self {
-            Self::Connector { error, .. } => (error.kind().code(), error),
-            Self::Ledger(error) => ("ledger", error),
-        };
-        let place = match self {
-            Self::Connector { side: Side::Source, .. } => "source: ",
-            Self::Connector { side: Side::Target, .. } => "target: ",
-            Self::Ledger(_) => "",
-        };
-        let mut what = format!("{place}{error}");
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            what = format!("{what}: {error}");
-            cause = error.source();
-        }
-        let hint = match self {
-            Self::Connector { error, .. } => error.hint_text().map(str::to_owned),
-            Self::Ledger(_) => Some(
-                "make room for the ledger or mend its folder; what has arrived is found again by the next run"
-                    .to_owned(),
-            ),
-        };
-        Unfinished { code: code.to_owned(), what, hint }
-    }
-}
-
-impl From<LedgerError> for Stop {
-    fn from(error: LedgerError) -> Self {
-        Self::Ledger(error)
-    }
-}
-
-/// A connection to each side: the main ones of a pass, or a further lane's.
-pub struct Sessions {
-    /// To the source.
-    pub source: Box<dyn Mailbox>,
-    /// To the target.
-    pub target: Box<dyn Target>,
 }
 
 /// Brings the target up to its source.
@@ -176,10 +79,7 @@ pub async fn run(pair: Pair<'_>, options: &Options, progress: &Progress) -> Resu
             if summary.surveyed {
                 break Some(stop.unfinished());
             }
-            return Err(match stop {
-                Stop::Connector { side, error } => PassError::Connector { side, error },
-                Stop::Ledger(error) => PassError::Ledger(error),
-            });
+            return Err(stop.into());
         };
         tracing::warn!(reason = stop.unfinished().what, ?pause, "beginning again");
         progress.enter(Phase::Waiting { reason: stop.unfinished().what, pause });
@@ -243,7 +143,7 @@ impl Attempt<'_> {
         self.summary.surveyed(&outlook.known);
         if self.is_unchanged(&outlook) {
             self.summary.unchanged(&outlook.plan, &outlook.known);
-            close(sessions).await;
+            sessions.close().await;
             return Ok(None);
         }
         if !self.options.dry_run && ledger.set_writing(true).await? {
@@ -254,7 +154,7 @@ impl Attempt<'_> {
         if !self.options.dry_run {
             ledger.set_writing(false).await?;
         }
-        close(sessions).await;
+        sessions.close().await;
         Ok(unfinished)
     }
 
@@ -457,7 +357,7 @@ impl Attempt<'_> {
         for lane in running {
             let (lane, ended) = lane.await.expect("a lane neither panics nor is cancelled");
             failure = failure.or(ended.err());
-            close(lane).await;
+            lane.close().await;
         }
         settled?;
         failure.map_or(Ok(()), |failure| Err(failure.into()))
@@ -567,16 +467,4 @@ fn has_moved(pair: &FolderPair, known: Option<&LedgerFolder>) -> bool {
     known.target != target.path
         || !same(&pair.source, &known.source_watermark)
         || !same(target, &known.target_watermark)
-}
-
-async fn close(sessions: Sessions) {
-    tokio::join!(sessions.source.close(), sessions.target.close());
-}
-
-fn stopped() -> Unfinished {
-    Unfinished {
-        code: "stopped".into(),
-        what: "stopped by hand; everything that had arrived is settled".into(),
-        hint: Some("run the same command again to go on".into()),
-    }
 }

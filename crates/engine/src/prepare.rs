@@ -9,9 +9,10 @@ use crate::expected::Expected;
 use crate::folders::FolderPair;
 use crate::inspect::{SourceListing, TargetListing, inspect_source, inspect_target};
 use crate::options::Options;
-use crate::pass::{Sessions, Stop};
 use crate::plan::{FolderSteps, SourceDelta, TargetDelta, by_flags, plan_folder};
-use crate::recover::{Found, Outlines, Seekers, Side, match_by_content};
+use crate::recover::{Found, Outlines, Seekers, match_by_content};
+use crate::sides::Sessions;
+use crate::stop::Stop;
 use crate::work::{Done, Work};
 
 /// What is known of a folder before it is looked at.
@@ -263,11 +264,5 @@ fn absent(path: &FolderPath) -> Folder {
         subscribed: false,
         object_id: None,
         state: None,
-    }
-}
-
-impl From<(Side, limosa_model::ConnectorError)> for Stop {
-    fn from((side, error): (Side, limosa_model::ConnectorError)) -> Self {
-        Self::Connector { side, error }
     }
 }

@@ -17,21 +17,10 @@ use limosa_model::message::HeaderItem;
 use limosa_model::{ConnectorError, Flags, Folder, IdList, InternalDate, Mailbox, MessageId, Piece};
 
 use crate::report::Sides;
+use crate::sides::{Side, SideError};
 
 /// How many header blocks are asked for at once.
 const HEADERS_AT_ONCE: u32 = 500;
-
-/// An error, and the side it came from.
-pub type SideError = (Side, ConnectorError);
-
-/// One of a pair's sides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Where mail comes from.
-    Source,
-    /// Where it goes to.
-    Target,
-}
 
 /// Messages of one folder on one side that look for their like on the other.
 pub struct Seekers<'a> {

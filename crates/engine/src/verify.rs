@@ -7,9 +7,10 @@ use limosa_model::{Exception, Folder, IdList, Ledger, Mailbox, MessageId};
 
 use crate::expected::Difference;
 use crate::inspect::compare_target;
-use crate::pass::{Sessions, Stop};
 use crate::recover::{Digests, header_field, read_digests};
 use crate::report::Discrepancy;
+use crate::sides::Sessions;
+use crate::stop::Stop;
 use crate::work::{Work, bounded};
 
 /// Differing sizes whose bytes are read back. A target that states another size for more messages than this renders all of

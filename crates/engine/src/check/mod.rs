@@ -8,10 +8,10 @@ use limosa_model::{Connector, ConnectorError, Flags, Folder, FolderPath, Mailbox
 use tokio::time::Instant;
 
 use crate::folders::{FolderPair, FolderPlan, FolderRules, Place, match_folders};
-use crate::pass::PassError;
 use crate::progress::{Phase, Progress};
-use crate::recover::Side;
 use crate::report::{FolderNote, Volume};
+use crate::sides::Side;
+use crate::stop::PassError;
 
 mod largest;
 mod report;

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use limosa_engine::pass::{Pair, PassError, run};
-use limosa_engine::{Options, Progress, Report};
+use limosa_engine::{Options, Pair, PassError, Progress, Report, run};
 use limosa_model::{Flags, FolderPath, InternalDate, Ledger, MessageId};
 use limosa_testkit::MemoryLedger;
 use limosa_testkit::memory::{Faults, MemoryConnector, MemoryServer, MemoryTraits};

@@ -1,0 +1,123 @@
+//! What ends an attempt or a pass, and what a person is told of it.
+
+use std::time::Duration;
+
+use limosa_model::error::Retry;
+use limosa_model::{ConnectorError, LedgerError};
+
+use crate::report::Unfinished;
+use crate::sides::{Side, SideError};
+
+/// Why a pass could not work at all. Whatever happens later is in the [`Report`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PassError {
+    /// Source and target are the same account.
+    #[error("source and target are the same account, {account}")]
+    SameAccount {
+        /// The account.
+        account: String,
+    },
+    /// An endpoint cannot be used.
+    #[error("the {} cannot be used", if *side == Side::Source { "source" } else { "target" })]
+    Connector {
+        /// Which.
+        side: Side,
+        /// Why.
+        #[source]
+        error: ConnectorError,
+    },
+    /// The ledger cannot be used.
+    #[error("the ledger cannot be used")]
+    Ledger(#[source] LedgerError),
+}
+
+/// What ends an attempt.
+#[derive(Debug)]
+pub enum Stop {
+    /// An endpoint's error.
+    Connector {
+        /// Which side's.
+        side: Side,
+        /// The error.
+        error: ConnectorError,
+    },
+    /// The ledger's error.
+    Ledger(LedgerError),
+}
+
+impl Stop {
+    pub fn source(error: ConnectorError) -> Self {
+        Self::Connector { side: Side::Source, error }
+    }
+
+    pub fn target(error: ConnectorError) -> Self {
+        Self::Connector { side: Side::Target, error }
+    }
+
+    /// How long to wait before another attempt, if one can help.
+    pub fn pause(&self, failures: u32) -> Option<Duration> {
+        let Self::Connector { error, .. } = self else { return None };
+        match error.retry() {
+            Retry::Never => None,
+            Retry::Now => Some(Duration::from_secs(1 << failures.min(5))),
+            Retry::After(pause) => Some(pause),
+        }
+    }
+
+    pub fn unfinished(&self) -> Unfinished {
+        let (code, error): (&str, &dyn std::error::Error) = match self {
+            Self::Connector { error, .. } => (error.kind().code(), error),
+            Self::Ledger(error) => ("ledger", error),
+        };
+        let place = match self {
+            Self::Connector { side: Side::Source, .. } => "source: ",
+            Self::Connector { side: Side::Target, .. } => "target: ",
+            Self::Ledger(_) => "",
+        };
+        let mut what = format!("{place}{error}");
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            what = format!("{what}: {error}");
+            cause = error.source();
+        }
+        let hint = match self {
+            Self::Connector { error, .. } => error.hint_text().map(str::to_owned),
+            Self::Ledger(_) => Some(
+                "make room for the ledger or mend its folder; what has arrived is found again by the next run"
+                    .to_owned(),
+            ),
+        };
+        Unfinished { code: code.to_owned(), what, hint }
+    }
+}
+
+impl From<LedgerError> for Stop {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+impl From<SideError> for Stop {
+    fn from((side, error): SideError) -> Self {
+        Self::Connector { side, error }
+    }
+}
+
+impl From<Stop> for PassError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Connector { side, error } => Self::Connector { side, error },
+            Stop::Ledger(error) => Self::Ledger(error),
+        }
+    }
+}
+
+/// The pass was stopped by hand.
+pub fn stopped() -> Unfinished {
+    Unfinished {
+        code: "stopped".into(),
+        what: "stopped by hand; everything that had arrived is settled".into(),
+        hint: Some("run the same command again to go on".into()),
+    }
+}
