@@ -126,5 +126,5 @@ async fn cleartext_is_allowed_on_loopback_and_an_untrusted_certificate_is_refuse
         .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("certificate") && said.contains("--source-ca-file"), "{said}");
+    assert!(said.contains("certificate") && said.contains("-ca-file"), "{said}");
 }
