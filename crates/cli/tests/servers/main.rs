@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
 
 mod again;
+mod corpora;
 mod costs;
 mod fidelity;
 mod soak;
