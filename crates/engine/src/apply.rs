@@ -8,7 +8,7 @@ use limosa_model::{IdList, Ledger, MessageId};
 
 use crate::plan::entries_of;
 use crate::sides::Sessions;
-use crate::stop::Stop;
+use crate::stop::{Stop, concerns_a_folder};
 use crate::work::Work;
 
 /// Sets flags, and settles them. Cut off between the two, the next pass sets them again.
@@ -79,20 +79,39 @@ pub async fn leave_behind(sessions: &mut Sessions, ledger: &dyn Ledger, work: &m
     Ok(())
 }
 
-/// Ends a folder that the source has no more; with `delete`, its target folder is deleted if nothing is left in it.
+/// Makes sure that messages which the source said were gone are: one that is still listed has to be looked at again.
+///
+/// # Errors
+/// Those of the source.
+pub async fn confirm_vanished(sessions: &mut Sessions, work: &mut Work) -> Result<(), Stop> {
+    let ids: IdList = work.vanished.iter().cloned().collect();
+    for ids in ids.chunks(500) {
+        let still_there = sessions.source.headers(&work.source, &ids).await.map_err(Stop::source)?;
+        work.incomplete |= !still_there.is_empty();
+    }
+    Ok(())
+}
+
+/// Ends a folder that the source has no more; with `delete`, its target folder is deleted if nothing is left in it. Answers
+/// why it was not, where the target would not.
 ///
 /// # Errors
 /// Those of the target and the ledger.
-pub async fn end_folder(sessions: &mut Sessions, ledger: &dyn Ledger, work: &Work, delete: bool) -> Result<(), Stop> {
+pub async fn end_folder(
+    sessions: &mut Sessions,
+    ledger: &dyn Ledger,
+    work: &Work,
+    delete: bool,
+) -> Result<Option<String>, Stop> {
     let ours_alone = work.target.selectable && work.target.role.is_none() && !work.target.path.is_inbox();
+    let mut kept = None;
     if delete && ours_alone {
-        // Refused when it holds mail of its own: then it stays.
         match sessions.target.delete_folder(&work.target).await {
             Ok(()) => {}
-            Err(error) if error.scope() <= limosa_model::Scope::Folder => {}
+            Err(error) if concerns_a_folder(&error) => kept = Some(error.to_string()),
             Err(error) => return Err(Stop::target(error)),
         }
     }
     ledger.remove_folder(&work.source.path).await?;
-    Ok(())
+    Ok(kept)
 }

@@ -80,6 +80,11 @@ impl Shared {
         units.pop_front()
     }
 
+    /// Lets all lanes come to an end after the message under way.
+    pub fn halt(&self) {
+        self.halted.store(true, Ordering::Relaxed);
+    }
+
     /// Whether lanes shall come to an end after the message under way.
     fn is_stopping(&self) -> bool {
         self.progress.is_stopping() || self.halted.load(Ordering::Relaxed)
@@ -118,6 +123,8 @@ pub enum Arrival {
         /// Why.
         error: ConnectorError,
     },
+    /// The source says that it is gone.
+    Gone(MessageId),
     /// The target does not keep these flags.
     Dropped(Vec<String>),
 }
@@ -138,7 +145,7 @@ pub async fn run_lane(lane: &mut Sessions, shared: &Shared, news: mpsc::Sender<N
         let like = (unit.folder, unit.batching);
         let mut writer =
             lane.target.writer(&route.target, unit.batching).await.map_err(|error| (Side::Target, error))?;
-        let mut carrier = Carrier::new(shared, &news, unit.folder);
+        let mut carrier = Carrier::new(shared, &news, like);
         let mut fed = Ok(());
         let mut next = Some(unit);
         while let Some(unit) = next {
@@ -162,6 +169,7 @@ struct Carrier<'a> {
     shared: &'a Shared,
     route: &'a Route,
     folder: usize,
+    batching: Batching,
     news: &'a mpsc::Sender<News>,
     /// Given to the writer, without a receipt yet.
     in_flight: HashMap<MessageId, InFlight>,
@@ -203,12 +211,13 @@ const SPOOL_IN_MEMORY: usize = 1 << 20;
 const WRITE_AT_ONCE: usize = 1 << 20;
 
 impl<'a> Carrier<'a> {
-    fn new(shared: &'a Shared, news: &'a mpsc::Sender<News>, folder: usize) -> Self {
+    fn new(shared: &'a Shared, news: &'a mpsc::Sender<News>, (folder, batching): (usize, Batching)) -> Self {
         let route = &shared.routes[folder];
         Self {
             shared,
             route,
             folder,
+            batching,
             news,
             in_flight: HashMap::new(),
             pieces: Vec::new(),
@@ -265,7 +274,7 @@ impl<'a> Carrier<'a> {
                         }
                         self.mid_message = false;
                     }
-                    Fetched::Gone(_) => {}
+                    Fetched::Gone(id) => self.told.push(Arrival::Gone(id)),
                     Fetched::Unreadable(id, error) => {
                         course = Course::Through;
                         self.unreadable(id, error)?;
@@ -387,9 +396,14 @@ impl<'a> Carrier<'a> {
                     self.fatal.get_or_insert((Side::Target, error));
                     continue;
                 }
-                Outcome::RolledBack => {
+                Outcome::RolledBack if self.batching == Batching::Free => {
                     self.rolled_back.push(id);
                     continue;
+                }
+                Outcome::RolledBack => {
+                    let what = format!("message {id} was rolled back although it was written alone");
+                    let error = ConnectorError::new(Scope::Item, Retry::Never, ErrorKind::Protocol, what);
+                    Arrival::Refused { id, size: Some(bytes), error }
                 }
             });
         }
@@ -399,7 +413,7 @@ impl<'a> Carrier<'a> {
         if !self.told.is_empty() {
             // Nobody listens any more only when settling has failed: then nothing more shall be written.
             if self.news.send((self.folder, std::mem::take(&mut self.told))).await.is_err() {
-                self.shared.halted.store(true, Ordering::Relaxed);
+                self.shared.halt();
             }
         }
     }
@@ -422,6 +436,10 @@ impl<'a> Carrier<'a> {
         let ended = last.map(|receipts| self.take_receipts(receipts));
         self.tell().await;
         fed.and(ended)?;
+        if !self.in_flight.is_empty() && !self.mid_message {
+            let what = format!("{} messages got no answer", self.in_flight.len());
+            return Err((Side::Target, ConnectorError::new(Scope::Connection, Retry::Now, ErrorKind::Protocol, what)));
+        }
         self.fatal.map_or(Ok(self.rolled_back), Err)
     }
 }

@@ -32,6 +32,12 @@ impl Expected {
         };
     }
 
+    /// Adds what is expected elsewhere.
+    pub fn extend(&mut self, other: Self) {
+        self.uids.extend(other.uids);
+        self.keys.extend(other.keys);
+    }
+
     /// Whether anything was stored.
     pub fn is_empty(&self) -> bool {
         self.uids.is_empty() && self.keys.is_empty()

@@ -18,6 +18,8 @@ pub struct SourceListing {
     pub ended: Vec<MessageId>,
     /// All ids that the ledger holds of the source are void.
     pub renumbered: bool,
+    /// The listing named fewer messages than the folder was said to hold: nobody can tell what is gone.
+    pub short: bool,
     /// Messages in the folder, where the listing named them all.
     pub messages: Option<u64>,
     /// Where the folder stood.
@@ -87,7 +89,11 @@ pub async fn inspect_source(
         ended = left_behind.iter().filter(|id| renumbered || !still_there.contains(*id)).collect();
     }
     let ended = ended.into_iter().cloned().collect();
-    Ok(SourceListing { delta, ended, renumbered, messages: full.then_some(messages), watermark })
+    let short = full && folder.state.as_ref().is_some_and(|state| messages < state.messages) && !delta.gone.is_empty();
+    if short {
+        delta.gone.clear();
+    }
+    Ok(SourceListing { delta, ended, renumbered, short, messages: full.then_some(messages), watermark })
 }
 
 /// Looks on the target for what the ledger does not explain.

@@ -12,7 +12,7 @@
 //! - [`prepare`]: from a pair of folders to what is to be done in it, by [`inspect`] (what changed on both sides),
 //!   [`recover`] (what stands there already, by content) and [`plan`] (changes and ledger → steps; pure).
 //! - [`moves`]: messages moved between folders.
-//! - [`copy`]: bytes from source to target, many messages in flight; [`settle`]: writing down what arrived.
+//! - [`lanes`], [`copy`]: bytes from source to target over several connections, many messages in flight; [`settle`]: writing down what arrived.
 //! - [`apply`]: the steps that move no bytes.
 //! - [`verify`]: the comparison at the end, with what is [`expected`], and what is in [`doubt`].
 //! - [`check`]: what a copy would meet, with nothing written.
@@ -25,7 +25,9 @@ mod copy;
 mod doubt;
 mod expected;
 pub mod folders;
+pub mod grade;
 mod inspect;
+mod lanes;
 mod moves;
 pub mod options;
 pub mod pass;

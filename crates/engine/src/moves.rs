@@ -3,7 +3,7 @@
 //! A message that vanished from one folder and a message that appeared in another are the same if their content is. What
 //! vanished can be read no more, but its copy still stands on the target.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use limosa_model::ledger::{Entry, Settlement};
 use limosa_model::{Flags, IdList, Ledger, Mailbox, MessageId};
@@ -112,23 +112,22 @@ pub async fn relocate(
         let ids: IdList = moves.iter().map(|moved| moved.old.target.clone()).collect();
         let moved =
             sessions.target.relocate(&works[from].target, &ids, &works[to].target).await.map_err(Stop::target)?;
+        let moved: HashMap<MessageId, Option<MessageId>> = moved.into_iter().collect();
         let mut entries = Vec::new();
         let mut wanted = Vec::new();
         for one in &moves {
-            let new_id = moved.iter().find(|(old, _)| *old == one.old.target).map(|(_, new)| new.clone());
-            match new_id {
-                Some(Some(target)) => {
+            match moved.get(&one.old.target).cloned().flatten() {
+                Some(target) => {
                     if works[to].permanent.keep(&one.flags).0 != one.target_flags {
                         wanted.push((one.source.clone(), one.flags.clone()));
                     }
                     entries.push(Entry { source: one.source.clone(), target, flags: one.flags.clone() });
                 }
-                Some(None) => {
+                // Under an id that the target did not tell, or not there any more: its content will say.
+                None => {
                     works[to].done.moved += 1;
                     works[to].unnamed.push((one.source.clone(), one.flags.clone()));
                 }
-                // It was not there any more: copied like any other new message.
-                None => works[to].steps.copy.push(one.source.clone()),
             }
         }
         let removed: Vec<MessageId> = moves.into_iter().map(|one| one.old.source).collect();

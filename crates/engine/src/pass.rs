@@ -19,26 +19,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use limosa_model::error::Retry;
+use limosa_model::error::{ErrorKind, Retry, Scope};
 use limosa_model::ledger::LedgerFolder;
-use limosa_model::mailbox::{Batching, Survey};
-use limosa_model::{Connector, Exception, Folder, FolderPath, Ledger};
-use tokio::sync::mpsc;
+use limosa_model::mailbox::Survey;
+use limosa_model::{Connector, ConnectorError, Exception, Folder, FolderPath, Ledger};
 use tokio::time::Instant;
 
-use crate::copy::{Route, Shared, Unit, run_lane};
 use crate::folders::{FolderPair, FolderPlan, Place, match_folders};
 use crate::moves::{Move, find_moves, relocate};
 use crate::options::{Deletions, Options};
 use crate::prepare::{Known, adopt, prepare, prepare_gone};
 use crate::progress::{Phase, Progress};
-use crate::report::{Discrepancy, FolderNote, Report, Unfinished};
+use crate::report::{Discrepancy, Report, Sides, Unfinished};
 use crate::sides::Sessions;
-use crate::stop::{PassError, Stop, stopped};
+use crate::stop::{PassError, Stop, concerns_a_folder, stopped};
 use crate::summary::Summary;
-use crate::verify::verify;
+use crate::verify::{compare, settle_watermarks};
 use crate::work::Work;
-use crate::{apply, settle};
+use crate::{apply, lanes};
 
 /// What a pass works on.
 pub struct Pair<'a> {
@@ -74,7 +72,8 @@ pub async fn run(pair: Pair<'_>, options: &Options, progress: &Progress) -> Resu
         failures = if summary.volume_done() > before { 1 } else { failures + 1 };
         let pause = stop
             .pause(failures - 1)
-            .filter(|_| summary.surveyed && failures <= options.attempts.0 && !progress.is_stopping());
+            .filter(|_| summary.surveyed || stop.may_pass_by_itself())
+            .filter(|_| failures <= options.attempts.0 && !progress.is_stopping());
         let Some(pause) = pause else {
             if summary.surveyed {
                 break Some(stop.unfinished());
@@ -89,10 +88,11 @@ pub async fn run(pair: Pair<'_>, options: &Options, progress: &Progress) -> Resu
         }
     };
     progress.enter(Phase::Done);
-    summary.exceptions = pair.ledger.exceptions().await.map_err(PassError::Ledger)?;
-    summary.dropped_flags = pair.ledger.dropped_flags().await.map_err(PassError::Ledger)?;
-    let ledger_bytes = pair.ledger.bytes().await.map_err(PassError::Ledger)?;
-    let meters = crate::report::Sides { source: pair.source.meter().read(), target: pair.target.meter().read() };
+    let (unfinished, ledger_bytes) = match summary.read_ledger(pair.ledger.as_ref()).await {
+        Ok(bytes) => (unfinished, bytes),
+        Err(error) => (unfinished.or_else(|| Some(Stop::from(error).unfinished())), 0),
+    };
+    let meters = Sides { source: pair.source.meter().read(), target: pair.target.meter().read() };
     Ok(summary.report(unfinished, &meters, started.elapsed(), ledger_bytes))
 }
 
@@ -111,12 +111,10 @@ struct Outlook {
     target: Survey,
 }
 
-/// Messages below which another lane is not worth its sign-in.
-const MESSAGES_A_LANE: u64 = 500;
-/// Messages of one folder that a lane takes at once.
-const MESSAGES_A_UNIT: u32 = 5_000;
 /// How long a target must stand still to be taken as quiet, after a run that was cut off while it wrote.
 const QUIET: Duration = Duration::from_secs(1);
+/// How many times that is waited for at most: mail keeps coming to mailboxes that people use.
+const QUIET_AT_MOST: u32 = 30;
 /// A mailbox with fewer messages than this may lose all of them in one pass.
 const LARGE_MAILBOX: u64 = 100;
 
@@ -172,11 +170,15 @@ impl Attempt<'_> {
         !retrying && outlook.plan.gone.is_empty() && outlook.plan.pairs.iter().all(same)
     }
 
-    /// An APPEND whose answer was lost may still land: what is absent counts as absent only when the target stands still.
+    /// An APPEND whose answer was lost may still land: what is absent counts as absent only when the target stands still, or
+    /// when so much time has passed that no server still works on what it was sent before.
     async fn wait_until_quiet(&self, sessions: &mut Sessions, mut last: Survey) -> Result<Survey, Stop> {
-        self.progress.enter(Phase::Recovering);
-        for _ in 0..30 {
-            tokio::time::sleep(QUIET).await;
+        self.progress.enter(Phase::Settling);
+        for _ in 0..QUIET_AT_MOST {
+            tokio::select! {
+                () = tokio::time::sleep(QUIET) => {}
+                () = self.progress.stopped() => break,
+            }
             let now = sessions.target.survey().await.map_err(Stop::target)?;
             if now.folders == last.folders {
                 break;
@@ -188,6 +190,7 @@ impl Attempt<'_> {
 
     /// Everything from the first change on.
     async fn bring_up(&mut self, sessions: &mut Sessions, outlook: &Outlook) -> Result<Option<Unfinished>, Stop> {
+        self.confirm_gone(sessions, &outlook.plan.gone).await?;
         let places = self.make_folders(sessions, &outlook.plan).await?;
         let mut works = self.look(sessions, outlook, places).await?;
         if self.progress.is_stopping() {
@@ -206,8 +209,28 @@ impl Attempt<'_> {
             Ok(()) => self.conclude(sessions, &mut works, outlook).await.map(|unfinished| held.or(unfinished)),
             Err(stop) => Err(stop),
         };
+        if ended.is_err() {
+            self.summary.keep_unverified(&mut works);
+        }
         self.summary.finished(&works, &outlook.plan, &outlook.known);
         ended
+    }
+
+    /// A folder that one listing left out is not gone yet: its messages are removed only if another one leaves it out too.
+    async fn confirm_gone(&self, sessions: &mut Sessions, gone: &[LedgerFolder]) -> Result<(), Stop> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let again = sessions.source.survey().await.map_err(Stop::source)?;
+        let is_there = |path: &FolderPath| again.folders.iter().any(|folder| folder.path == *path && folder.selectable);
+        match gone.iter().find(|gone| is_there(&gone.source)) {
+            None => Ok(()),
+            Some(gone) => {
+                let what = format!("folder {} was missing from one listing and is in the next", gone.source);
+                let error = ConnectorError::new(Scope::Connection, Retry::Now, ErrorKind::ServerFault, what);
+                Err(Stop::source(error))
+            }
+        }
     }
 
     /// Makes the folders that are missing; answers the place of each source folder, `None` where a dry run made none.
@@ -219,22 +242,23 @@ impl Attempt<'_> {
                 Place::Create { .. } if self.options.dry_run => None,
                 Place::Create { path, role } => match sessions.target.create_folder(path, *role).await {
                     Ok(folder) => Some(folder),
-                    Err(error) if error.scope() <= limosa_model::Scope::Folder && error.retry() == Retry::Never => {
+                    Err(error) if concerns_a_folder(&error) => {
                         let reason = format!(
                             "the target does not make the folder {path}: {error}; give it another name with --map"
                         );
-                        self.summary.note(FolderNote {
-                            folder: pair.source.path.clone(),
-                            code: "refused".into(),
-                            reason,
-                        });
+                        self.summary.note_folder(&pair.source.path, "refused", reason);
                         None
                     }
                     Err(error) => return Err(Stop::target(error)),
                 },
             };
             if let (Some(folder), Some(subscribed), false) = (&place, pair.subscribe, self.options.dry_run) {
-                sessions.target.subscribe(folder, subscribed).await.map_err(Stop::target)?;
+                match sessions.target.subscribe(folder, subscribed).await {
+                    Err(error) if concerns_a_folder(&error) => {
+                        self.summary.note_folder(&pair.source.path, "not-subscribed", error.to_string());
+                    }
+                    done => done.map_err(Stop::target)?,
+                }
             }
             places.push(place);
         }
@@ -261,7 +285,16 @@ impl Attempt<'_> {
             }
             self.progress.folder(pair.source.path.to_string());
             let known = Known { ledger: known, exceptions: &outlook.exceptions };
-            works.push(prepare(sessions, ledger, pair, place, known, self.options).await?);
+            match prepare(sessions, ledger, pair, place, known, self.options).await {
+                Ok(mut work) => {
+                    self.summary.take_unverified(&mut work);
+                    works.push(work);
+                }
+                Err(Stop::Connector { error, .. }) if concerns_a_folder(&error) => {
+                    self.summary.note_folder(&pair.source.path, "refused", error.to_string());
+                }
+                Err(stop) => return Err(stop),
+            }
         }
         for gone in &outlook.plan.gone {
             let target = outlook.target.folders.iter().find(|folder| folder.path == gone.target && folder.selectable);
@@ -306,77 +339,40 @@ impl Attempt<'_> {
         self.progress.enter(Phase::Applying);
         relocate(sessions, ledger.as_ref(), works, moves).await?;
         self.progress.enter(Phase::Copying);
-        self.copy(sessions, works, target).await?;
+        lanes::copy(self.pair, sessions, works, &target.limits, self.progress).await?;
+        if self.progress.is_stopping() {
+            return Ok(());
+        }
         self.progress.enter(Phase::Applying);
         for work in works.iter_mut() {
             self.name_the_unnamed(sessions, work).await?;
+            apply::confirm_vanished(sessions, work).await?;
             apply::leave_behind(sessions, ledger.as_ref(), work).await?;
-            if self.progress.is_stopping() {
-                continue;
+            let set = apply::set_flags(sessions, ledger.as_ref(), work).await;
+            self.tolerate(work, "flags-not-set", set)?;
+        }
+        // Removing comes last, after everything that was to be copied or moved stands.
+        let all_stands = works.iter().all(|work| !work.incomplete);
+        for work in works.iter_mut().filter(|work| !work.steps.remove.is_empty()) {
+            work.incomplete |= !all_stands;
+            if all_stands {
+                let removed = apply::remove(sessions, ledger.as_ref(), work).await;
+                self.tolerate(work, "not-removed", removed)?;
             }
-            apply::set_flags(sessions, ledger.as_ref(), work).await?;
-            apply::remove(sessions, ledger.as_ref(), work).await?;
         }
         Ok(())
     }
 
-    /// Copies over as many lanes as pay; the main connections are the first.
-    async fn copy(&mut self, sessions: &mut Sessions, works: &mut [Work], target: &Survey) -> Result<(), Stop> {
-        let total: u64 = works.iter().map(|work| work.steps.copy.len()).sum();
-        self.progress.plan(total);
-        if total == 0 {
-            return Ok(());
-        }
-        let routes = works.iter().map(|work| Route {
-            source: work.source.clone(),
-            target: work.target.clone(),
-            permanent: work.permanent.clone(),
-        });
-        let units = works.iter().enumerate().flat_map(|(folder, work)| {
-            let stretches = work.steps.copy.chunks(MESSAGES_A_UNIT);
-            stretches.into_iter().map(move |ids| Unit { folder, ids, batching: Batching::Free })
-        });
-        let shared =
-            Arc::new(Shared::new(routes.collect(), units.collect(), target.limits.clone(), self.progress.clone()));
-        let most = self.pair.source.connections().min(self.pair.target.connections()) as u64;
-        let more = self.open_more(most.min(total.div_ceil(MESSAGES_A_LANE)) - 1).await;
-        let (news, told) = mpsc::channel(64);
-        let running: Vec<_> = more
-            .into_iter()
-            .map(|mut lane| {
-                let (shared, news) = (shared.clone(), news.clone());
-                tokio::spawn(async move {
-                    let ended = run_lane(&mut lane, &shared, news).await;
-                    (lane, ended)
-                })
-            })
-            .collect();
-        let settling = settle::settle_arrivals(self.pair.ledger.as_ref(), works, told, self.progress);
-        let (settled, ended) = tokio::join!(settling, run_lane(sessions, &shared, news));
-        let mut failure = ended.err();
-        for lane in running {
-            let (lane, ended) = lane.await.expect("a lane neither panics nor is cancelled");
-            failure = failure.or(ended.err());
-            lane.close().await;
-        }
-        settled?;
-        failure.map_or(Ok(()), |failure| Err(failure.into()))
-    }
-
-    /// Opens up to that many more connections to each side.
-    async fn open_more(&self, count: u64) -> Vec<Sessions> {
-        let mut lanes = Vec::new();
-        for _ in 0..count {
-            match tokio::try_join!(self.pair.source.open(), self.pair.target.open_target()) {
-                Ok((source, target)) => lanes.push(Sessions { source, target }),
-                // One that is refused is no reason to stop: servers limit the number of connections.
-                Err(error) => {
-                    tracing::warn!(%error, lanes = lanes.len() + 1, "no further connection");
-                    break;
-                }
+    /// What one folder refuses for good is noted, and does not keep the others back.
+    fn tolerate(&mut self, work: &mut Work, code: &str, done: Result<(), Stop>) -> Result<(), Stop> {
+        match done {
+            Err(Stop::Connector { error, .. }) if concerns_a_folder(&error) => {
+                work.incomplete = true;
+                self.summary.note_folder(&work.source.path, code, error.to_string());
+                Ok(())
             }
+            other => other,
         }
-        lanes
     }
 
     /// Where the target did not say under which ids it stored messages, finds them by content.
@@ -406,34 +402,38 @@ impl Attempt<'_> {
         self.progress.enter(Phase::Verifying);
         let ledger = self.pair.ledger.as_ref();
         let mut discrepancies = Vec::new();
-        for work in works.iter_mut() {
+        let mut compared = Vec::new();
+        for (index, work) in works.iter_mut().enumerate() {
             let gone = outlook.plan.gone.iter().any(|gone| gone.source == work.source.path);
             match gone {
                 true if work.incomplete => {}
                 true => {
                     let place_is_used = outlook.plan.pairs.iter().any(|pair| pair.place.path() == &work.target.path);
                     let delete = self.options.deletions != Deletions::Keep && !place_is_used;
-                    apply::end_folder(sessions, ledger, work, delete).await?;
+                    if let Some(kept) = apply::end_folder(sessions, ledger, work, delete).await? {
+                        self.summary.note_folder(&work.source.path, "kept", kept);
+                    }
                 }
-                false => discrepancies.extend(verify(sessions, ledger, work).await?),
+                false => compared.push((index, compare(sessions, ledger, work).await?)),
             }
         }
         let survey = sessions.target.survey().await.map_err(Stop::target)?;
-        for work in works.iter() {
-            let Some(state) = survey
-                .folders
-                .iter()
-                .find(|folder| folder.path == work.target.path)
-                .and_then(|folder| folder.state.as_ref())
-            else {
-                continue;
-            };
-            self.summary.target_messages(&work.source.path, state.messages);
-            if state.messages < work.ledger.len() {
-                let what =
-                    format!("the target counts {} messages where {} should stand", state.messages, work.ledger.len());
-                discrepancies.push(Discrepancy { folder: work.source.path.clone(), id: None, what });
+        for (index, comparison) in compared {
+            let work = &works[index];
+            let mut found = comparison.discrepancies;
+            let folder = survey.folders.iter().find(|folder| folder.path == work.target.path);
+            if let Some(state) = folder.and_then(|folder| folder.state.as_ref()) {
+                self.summary.target_messages(&work.source.path, state.messages);
+                if state.messages < work.ledger.len() {
+                    let stand = work.ledger.len();
+                    let what = format!("the target counts {} messages where {stand} should stand", state.messages);
+                    found.push(Discrepancy { folder: work.source.path.clone(), id: None, what });
+                }
             }
+            if found.is_empty() && !work.incomplete {
+                settle_watermarks(ledger, work, comparison.watermark).await?;
+            }
+            discrepancies.extend(found);
         }
         let incomplete = works.iter().any(|work| work.incomplete);
         let unfinished = match (discrepancies.is_empty(), incomplete) {
@@ -464,7 +464,9 @@ fn has_moved(pair: &FolderPair, known: Option<&LedgerFolder>) -> bool {
     let same = |folder: &Folder, settled: &Option<limosa_model::Watermark>| {
         folder.state.as_ref().is_some_and(|state| state.proves_unchanged && Some(&state.watermark) == settled.as_ref())
     };
+    let fewer = target.state.as_ref().is_some_and(|state| state.messages < known.messages);
     known.target != target.path
+        || fewer
         || !same(&pair.source, &known.source_watermark)
         || !same(target, &known.target_watermark)
 }

@@ -58,8 +58,10 @@ pub fn plan_folder(
     let gone: HashSet<&MessageId> = source.gone.iter().collect();
     let lost: HashSet<&MessageId> = target.lost.iter().collect();
     let mut steps = FolderSteps { copy: without(&source.new, left_behind), ..FolderSteps::default() };
-    steps.copy.extend(target.lost.iter().filter(|id| !gone.contains(id)).cloned());
-    steps.drop.extend(target.lost.iter().cloned());
+    // What was lost keeps its entry until its new copy replaces it: an entry ended too early would be forgotten if the pass is cut off.
+    let (lost_on_both, lost_here): (Vec<_>, Vec<_>) = target.lost.iter().partition(|id| gone.contains(id));
+    steps.copy.extend(lost_here.into_iter().cloned());
+    steps.drop.extend(lost_on_both.into_iter().cloned());
     let still_there = source.gone.iter().filter(|id| !lost.contains(id)).cloned();
     match deletions {
         Deletions::Keep => steps.drop.extend(still_there),
@@ -194,8 +196,7 @@ mod tests {
     fn what_was_lost_on_the_target_is_copied_again_unless_it_is_gone_from_the_source() {
         let source = SourceDelta { gone: vec![uid(2)], ..Default::default() };
         let target = TargetDelta { lost: vec![uid(1), uid(2)], ..Default::default() };
-        let expect =
-            FolderSteps { copy: [uid(1)].into_iter().collect(), drop: vec![uid(1), uid(2)], ..Default::default() };
+        let expect = FolderSteps { copy: [uid(1)].into_iter().collect(), drop: vec![uid(2)], ..Default::default() };
         check(source, target, Deletions::Follow, expect);
     }
 

@@ -39,8 +39,11 @@ pub async fn prepare(
 ) -> Result<Work, Stop> {
     let target_path = pair.place.path().clone();
     let mut entries = ledger.load(&pair.source.path).await?;
-    let mut before = known.ledger.cloned().unwrap_or_else(|| unknown(&pair.source, &target_path));
-    let mut forget = before.target != target_path;
+    let mut before = known.ledger.cloned().unwrap_or_else(|| unknown(&pair.source, &target_path, target.as_ref()));
+    let same_ids = |folder: Option<&Folder>, ids: &str| ids_of(folder).is_none_or(|now| now == ids);
+    let mut forget = before.target != target_path
+        || !same_ids(Some(&pair.source), &before.source_ids)
+        || !same_ids(target.as_ref(), &before.target_ids);
     if known.ledger.is_none() && !options.dry_run {
         ledger.put_folder(&before).await?;
     }
@@ -55,9 +58,9 @@ pub async fn prepare(
     let (source, found_there) = loop {
         if forget {
             entries = FolderLedger::new();
-            (before.source_watermark, before.target_watermark) = (None, None);
-            before.target = target_path.clone();
-            ended.extend(left_behind.drain());
+            before = unknown(&pair.source, &target_path, target.as_ref());
+            // The ledger forgets them with all the rest.
+            left_behind.clear();
             if !options.dry_run {
                 // Forget first: ids of another folder must never be taken for this one's.
                 ledger.settle(&pair.source.path, &Settlement { forget: true, ..Settlement::default() }).await?;
@@ -106,7 +109,8 @@ pub async fn prepare(
         expected: Expected::default(),
         left_behind,
         ended,
-        incomplete: false,
+        vanished: Vec::new(),
+        incomplete: source.short,
     };
     if !work.steps.drop.is_empty() && !options.dry_run {
         let removed = std::mem::take(&mut work.steps.drop);
@@ -136,6 +140,7 @@ async fn list(
             return Ok(SourceListing {
                 delta: SourceDelta::default(),
                 ended,
+                short: false,
                 renumbered: false,
                 messages: Some(0),
                 watermark,
@@ -206,7 +211,8 @@ async fn note_found(ledger: &dyn Ledger, work: &mut Work, found: Vec<Found>, dry
     Ok(())
 }
 
-/// A folder that the source has no more: everything that the ledger knows of it is gone.
+/// A folder that the source has no more: everything that the ledger knows of it is gone. If the target has made its folder
+/// anew since, the ids that the ledger knows would name other messages there: then nothing is removed.
 ///
 /// # Errors
 /// The ledger's.
@@ -219,6 +225,7 @@ pub async fn prepare_gone(
     let entries = ledger.load(&gone.source).await?;
     let all = entries.iter().map(|entry| entry.source).collect();
     let delta = SourceDelta { gone: all, ..SourceDelta::default() };
+    let target = target.filter(|folder| ids_of(Some(folder)).is_some_and(|ids| ids == gone.target_ids));
     let steps = match target {
         Some(_) => plan_folder(&entries, &delta, &TargetDelta::default(), &HashSet::new(), options.deletions),
         None => FolderSteps::default(),
@@ -239,19 +246,27 @@ pub async fn prepare_gone(
         expected: Expected::default(),
         left_behind: HashSet::new(),
         ended: Vec::new(),
+        vanished: Vec::new(),
         incomplete: false,
     })
 }
 
-fn unknown(source: &Folder, target: &FolderPath) -> LedgerFolder {
+/// What the ledger shall know of a folder that it does not know yet.
+fn unknown(source: &Folder, path: &FolderPath, target: Option<&Folder>) -> LedgerFolder {
     LedgerFolder {
         source: source.path.clone(),
-        target: target.clone(),
+        target: path.clone(),
         source_watermark: None,
         target_watermark: None,
-        source_object: source.object_id.clone(),
+        source_ids: ids_of(Some(source)).unwrap_or_default().to_owned(),
+        target_ids: ids_of(target).unwrap_or_default().to_owned(),
         messages: 0,
     }
+}
+
+/// Under what a folder gives its ids.
+fn ids_of(folder: Option<&Folder>) -> Option<&str> {
+    folder.and_then(|folder| folder.state.as_ref()).map(|state| state.ids.as_str())
 }
 
 /// A folder that is not there.

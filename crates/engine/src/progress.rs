@@ -16,8 +16,8 @@ pub enum Phase {
     Surveying,
     /// Listing what changed.
     Inspecting,
-    /// Looking on the target for what already stands there.
-    Recovering,
+    /// Waiting until the target stands still, after a run that was cut off while it wrote.
+    Settling,
     /// Copying messages.
     Copying,
     /// Setting flags, moving, removing.

@@ -8,6 +8,7 @@
 //! drafts, which are edited in place. In all other cases the bodies are read and compared.
 //! Message-ID alone is never proof: different messages may bear the same one.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use limosa_model::flags::SystemFlags;
@@ -44,7 +45,17 @@ impl Outlines {
     pub async fn read(mailbox: &mut dyn Mailbox, folder: &Folder, ids: &IdList) -> Result<Self, ConnectorError> {
         let mut outlines = Vec::new();
         for ids in ids.chunks(HEADERS_AT_ONCE) {
-            outlines.extend(mailbox.headers(folder, &ids).await?.into_iter().map(Outline::of));
+            let items = mailbox.headers(folder, &ids).await?;
+            let missing = ids.len() - items.len() as u64;
+            let named: HashSet<MessageId> = items.iter().map(|item| item.id.clone()).collect();
+            outlines.extend(items.into_iter().map(Outline::of));
+            if missing > 0 && ids.len() > 1 {
+                // One message that cannot be given may keep back the others that were asked for with it.
+                for id in ids.iter().filter(|id| !named.contains(id)) {
+                    let alone = mailbox.headers(folder, &IdList::from_iter([id])).await?;
+                    outlines.extend(alone.into_iter().map(Outline::of));
+                }
+            }
         }
         Ok(Self(outlines))
     }
@@ -79,6 +90,10 @@ pub struct Found {
     pub entry: Entry,
     /// Its flags on the target.
     pub target_flags: Flags,
+    /// Its internal date on either side.
+    pub dates: Sides<Option<InternalDate>>,
+    /// Its bytes are known to differ between the sides: only what servers leave alone is the same.
+    pub differs: bool,
 }
 
 /// What is kept of a header block: enough to tell messages apart at little memory.
@@ -87,7 +102,7 @@ struct Outline {
     id: MessageId,
     flags: Flags,
     internal_date: Option<InternalDate>,
-    /// Of the header block.
+    /// Of the header block, in its canonical form.
     header: [u8; 16],
     size: u64,
     /// Equal for messages that a server may have changed on the way in: from fields that servers leave alone.
@@ -101,14 +116,17 @@ impl Outline {
         let loose = has_message_id.then(|| {
             let mut hasher = blake3::Hasher::new();
             for name in ["message-id", "date", "from", "subject"] {
-                let value = header_field(&item.header, name).unwrap_or_default();
-                hasher.update(value.split_ascii_whitespace().collect::<Vec<_>>().join(" ").as_bytes());
+                let value = canonical(field_bytes(&item.header, name).unwrap_or_default(), true);
+                for word in value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
+                    hasher.update(word);
+                    hasher.update(b" ");
+                }
                 hasher.update(b"\n");
             }
             short(&hasher)
         });
         Self {
-            header: short(blake3::Hasher::new().update(&item.header)),
+            header: short(blake3::Hasher::new().update(&canonical(&item.header, true))),
             size: item.size,
             loose,
             trusted: has_message_id && !item.flags.system.contains(SystemFlags::DRAFT),
@@ -125,8 +143,26 @@ fn short(hasher: &blake3::Hasher) -> [u8; 16] {
     digest
 }
 
-/// The value of the first field of that name (in lower case), as text, folded lines joined; `None` where there is none.
-pub fn header_field<'a>(header: &'a [u8], name: &str) -> Option<std::borrow::Cow<'a, str>> {
+/// The value of the first field of that name (in lower case), as text; `None` where there is none.
+pub fn header_field<'a>(header: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
+    field_bytes(header, name).map(String::from_utf8_lossy)
+}
+
+/// Bytes as they stand after a server that replaces some: 8-bit ones in headers by `X` (Cyrus), NUL by 0x80 (Dovecot).
+fn canonical(bytes: &[u8], in_header: bool) -> Cow<'_, [u8]> {
+    let replaced = |byte: u8| match byte {
+        _ if in_header && (byte >= 0x80 || byte == 0) => b'X',
+        0 => 0x80,
+        byte => byte,
+    };
+    match memchr::memchr(0, bytes).is_some() || (in_header && !bytes.is_ascii()) {
+        true => bytes.iter().map(|byte| replaced(*byte)).collect(),
+        false => Cow::Borrowed(bytes),
+    }
+}
+
+/// The value of the first field of that name (in lower case), white space around it aside.
+fn field_bytes<'a>(header: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut start = 0;
     while start < header.len() {
         let mut end = start;
@@ -141,7 +177,7 @@ pub fn header_field<'a>(header: &'a [u8], name: &str) -> Option<std::borrow::Cow
         if let Some(colon) =
             colon.filter(|colon| field[..*colon].trim_ascii_end().eq_ignore_ascii_case(name.as_bytes()))
         {
-            return Some(String::from_utf8_lossy(field[colon + 1..].trim_ascii()));
+            return Some(field[colon + 1..].trim_ascii());
         }
         start = end;
     }
@@ -165,7 +201,7 @@ fn by_header(ours: &[Outline], theirs: &[Outline]) -> (Vec<Found>, Sides<Vec<Out
             && theirs.trusted
             && ours.size == theirs.size
         {
-            found.push(Found::of(ours, theirs));
+            found.push(Found::of(ours, theirs, false));
             continue;
         }
         rest.source.extend(group.source.into_iter().cloned());
@@ -188,9 +224,10 @@ fn by_header(ours: &[Outline], theirs: &[Outline]) -> (Vec<Found>, Sides<Vec<Out
 }
 
 impl Found {
-    fn of(ours: &Outline, theirs: &Outline) -> Self {
+    fn of(ours: &Outline, theirs: &Outline, differs: bool) -> Self {
         let entry = Entry { source: ours.id.clone(), target: theirs.id.clone(), flags: ours.flags.clone() };
-        Self { entry, target_flags: theirs.flags.clone() }
+        let dates = Sides { source: ours.internal_date, target: theirs.internal_date };
+        Self { entry, target_flags: theirs.flags.clone(), dates, differs }
     }
 }
 
@@ -199,15 +236,25 @@ impl Found {
 pub struct Digests {
     /// Of all bytes.
     whole: [u8; 16],
-    /// Of the bytes after the header block: what a server that adds header fields leaves alone.
+    /// Of the bytes after the header block, in canonical form: what a server that adds header fields leaves alone.
     body: [u8; 16],
+    /// Of all bytes, in canonical form: what a server that replaces some leaves alone.
+    canonical: [u8; 16],
+}
+
+impl Digests {
+    /// Whether two messages have the same bytes.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.whole == other.whole
+    }
 }
 
 /// Digests by message.
 pub type DigestsById = HashMap<MessageId, Digests>;
 
-/// Matches messages whose bytes are equal; then those whose bodies and telling header fields are equal, so that a server
-/// that adds header fields on arrival does not make everything look new. Among equals, equal dates go together.
+/// Matches messages whose bytes are equal; then those whose bytes are equal but for what servers are known to replace; then
+/// those whose bodies and telling header fields are equal, so that a server that adds header fields on arrival does not make
+/// everything look new. Among equals, equal dates go together.
 fn by_digest(doubtful: &Sides<Vec<Outline>>, digests: &Sides<DigestsById>) -> Vec<Found> {
     let mut found = Vec::new();
     let mut left = Sides {
@@ -216,8 +263,11 @@ fn by_digest(doubtful: &Sides<Vec<Outline>>, digests: &Sides<DigestsById>) -> Ve
     };
     let whole = |outline: &Outline, of: &DigestsById| of.get(&outline.id).map(|digests| (digests.whole, [0; 16]));
     let body = |outline: &Outline, of: &DigestsById| Some((of.get(&outline.id)?.body, outline.loose?));
-    pair_up(&mut left, digests, whole, &mut found);
-    pair_up(&mut left, digests, body, &mut found);
+    pair_up(&mut left, digests, whole, false, &mut found);
+    let replaced =
+        |outline: &Outline, of: &DigestsById| of.get(&outline.id).map(|digests| (digests.canonical, [0; 16]));
+    pair_up(&mut left, digests, replaced, true, &mut found);
+    pair_up(&mut left, digests, body, true, &mut found);
     found
 }
 
@@ -227,6 +277,7 @@ fn pair_up(
     left: &mut Sides<Vec<&Outline>>,
     digests: &Sides<DigestsById>,
     likeness: impl Fn(&Outline, &DigestsById) -> Option<Likeness>,
+    differs: bool,
     found: &mut Vec<Found>,
 ) {
     let mut waiting: HashMap<Likeness, Vec<&Outline>> = HashMap::new();
@@ -248,7 +299,7 @@ fn pair_up(
             };
             let theirs = equals.remove(at);
             taken.insert(theirs.id.clone());
-            found.push(Found::of(ours, theirs));
+            found.push(Found::of(ours, theirs, differs));
             false
         });
     }
@@ -300,6 +351,7 @@ pub async fn read_digests(
 struct BodyDigest {
     whole: blake3::Hasher,
     body: blake3::Hasher,
+    canonical: blake3::Hasher,
     in_body: bool,
     /// Whether the line under way is empty so far.
     at_line_start: bool,
@@ -318,11 +370,14 @@ impl BodyDigest {
             }
             start += 1;
         }
-        self.body.update(&bytes[start..]);
+        let body = canonical(&bytes[start..], false);
+        self.body.update(&body);
+        self.canonical.update(&canonical(&bytes[..start], true));
+        self.canonical.update(&body);
     }
 
     fn finish(self) -> Digests {
-        Digests { whole: short(&self.whole), body: short(&self.body) }
+        Digests { whole: short(&self.whole), body: short(&self.body), canonical: short(&self.canonical) }
     }
 }
 

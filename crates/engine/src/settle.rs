@@ -74,8 +74,11 @@ fn note(work: &mut Work, pending: &mut Pending, arrival: Arrival, progress: &Pro
             let refused = Refused { id, size, error };
             // At once, so that it is known however the attempt ends; what its header tells is added later.
             pending.settlement.exceptions.push(refused.exception(work, None));
+            // It may have stood on the target before and been lost there.
+            pending.settlement.removed.push(refused.id.clone());
             work.refused.push(refused);
         }
+        Arrival::Gone(id) => work.vanished.push(id),
         Arrival::Dropped(flags) => pending.dropped(work, flags),
     }
 }
@@ -91,6 +94,9 @@ async fn write(
         // In order of ids, so that what several lanes brought is kept as few runs.
         settlement.entries.sort_by(|a, b| a.source.cmp(&b.source));
         ledger.settle(&work.source.path, &settlement).await?;
+        for id in &settlement.removed {
+            work.ledger.remove(id);
+        }
         progress.settled(settlement.entries.len() as u64);
         enter(work, settlement.entries);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use limosa_model::error::Retry;
+use limosa_model::error::{ErrorKind, Retry, Scope};
 use limosa_model::{ConnectorError, LedgerError};
 
 use crate::report::Unfinished;
@@ -53,6 +53,12 @@ impl Stop {
 
     pub fn target(error: ConnectorError) -> Self {
         Self::Connector { side: Side::Target, error }
+    }
+
+    /// Whether it may be over in a moment, even if nothing has worked yet.
+    pub fn may_pass_by_itself(&self) -> bool {
+        let Self::Connector { error, .. } = self else { return false };
+        matches!(error.kind(), ErrorKind::ConnectionLost | ErrorKind::Throttled | ErrorKind::ServerFault)
     }
 
     /// How long to wait before another attempt, if one can help.
@@ -111,6 +117,11 @@ impl From<Stop> for PassError {
             Stop::Ledger(error) => Self::Ledger(error),
         }
     }
+}
+
+/// Whether an error says that one folder will not do what was asked, and nothing of any other.
+pub fn concerns_a_folder(error: &ConnectorError) -> bool {
+    error.scope() <= Scope::Folder && error.retry() == Retry::Never
 }
 
 /// The pass was stopped by hand.

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use limosa_model::ledger::{DroppedFlag, LedgerFolder};
 use limosa_model::meter::MeterReading;
-use limosa_model::{Exception, FolderPath};
+use limosa_model::{Exception, FolderPath, Ledger, LedgerError, MessageId};
 
+use crate::expected::Expected;
 use crate::folders::{FolderPair, FolderPlan, Place};
+use crate::grade::{Findings, Thresholds, grade};
 use crate::moves::Move;
 use crate::plan::Step;
-use crate::report::{
-    Discrepancy, FolderNote, FolderReport, Grade, Outcome, PassKind, Report, Sides, Unfinished, Volume,
-};
+use crate::report::{Discrepancy, FolderNote, FolderReport, Outcome, PassKind, Report, Sides, Unfinished, Volume};
 use crate::work::{Done, Work};
 
 /// What is known so far of a pass.
@@ -26,6 +26,7 @@ pub struct Summary {
     counted: BTreeMap<FolderPath, u64>,
     notes: Vec<FolderNote>,
     steps: Vec<Step>,
+    unverified: BTreeMap<FolderPath, Unverified>,
     /// A survey of both sides has been seen: from here on, errors are told in the report.
     pub surveyed: bool,
     /// How often the pass began.
@@ -33,9 +34,16 @@ pub struct Summary {
     /// What the last comparison found.
     pub discrepancies: Vec<Discrepancy>,
     /// Messages left behind.
-    pub exceptions: Vec<Exception>,
+    exceptions: Vec<Exception>,
     /// Flags that the target does not keep.
-    pub dropped_flags: Vec<DroppedFlag>,
+    dropped_flags: Vec<DroppedFlag>,
+}
+
+/// What was copied and not compared yet.
+#[derive(Default)]
+struct Unverified {
+    expected: Expected,
+    doubtful: Vec<(MessageId, MessageId)>,
 }
 
 impl Summary {
@@ -51,6 +59,7 @@ impl Summary {
             counted: BTreeMap::new(),
             notes: Vec::new(),
             steps: Vec::new(),
+            unverified: BTreeMap::new(),
             surveyed: false,
             attempts: 0,
             discrepancies: Vec::new(),
@@ -70,16 +79,41 @@ impl Summary {
     }
 
     /// A folder was left out, renamed or refused.
-    pub fn note(&mut self, note: FolderNote) {
-        self.notes.push(note);
+    pub fn note_folder(&mut self, folder: &FolderPath, code: &str, reason: String) {
+        self.notes.push(FolderNote { folder: folder.clone(), code: code.to_owned(), reason });
     }
 
-    /// How many steps have been done in all, as a sign that things move on.
+    /// An attempt has failed: what it copied is compared by the next one.
+    pub fn keep_unverified(&mut self, works: &mut [Work]) {
+        for work in works {
+            let kept = self.unverified.entry(work.source.path.clone()).or_default();
+            kept.expected.extend(std::mem::take(&mut work.expected));
+            kept.doubtful.append(&mut work.doubtful);
+        }
+    }
+
+    /// Hands over what an earlier attempt copied into a folder.
+    pub fn take_unverified(&mut self, work: &mut Work) {
+        if let Some(kept) = self.unverified.remove(&work.source.path) {
+            work.expected.extend(kept.expected);
+            work.doubtful.extend(kept.doubtful);
+        }
+    }
+
+    /// Reads what the ledger keeps of exceptions; answers the bytes that it takes.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn read_ledger(&mut self, ledger: &dyn Ledger) -> Result<u64, LedgerError> {
+        self.exceptions = ledger.exceptions().await?;
+        self.dropped_flags = ledger.dropped_flags().await?;
+        ledger.bytes().await
+    }
+
+    /// How many messages have been brought to their places, as a sign that things move on. Flags do not count: a target that
+    /// forgets them would keep a pass going for ever.
     pub fn volume_done(&self) -> u64 {
-        self.done
-            .values()
-            .map(|done| done.copied.messages + done.found + done.flags_set + done.removed + done.moved)
-            .sum()
+        self.done.values().map(|done| done.copied.messages + done.found + done.removed + done.moved).sum()
     }
 
     /// Nothing has changed on either side.
@@ -196,8 +230,9 @@ impl Summary {
         let folders: Vec<FolderReport> = self.folders.into_values().collect();
         let sum = |figure: fn(&FolderReport) -> u64| folders.iter().map(figure).sum::<u64>();
         let left_out = self.notes.iter().any(|note| note.code == "refused");
-        let (grade, reasons) =
-            grade(&self.exceptions, &self.dropped_flags, &self.discrepancies, unfinished.as_ref(), &self.notes);
+        let found =
+            findings(&self.exceptions, &self.dropped_flags, &self.discrepancies, unfinished.as_ref(), &self.notes);
+        let (grade, reasons) = grade(&found, &Thresholds::default());
         Report {
             outcome: match () {
                 () if unfinished.is_some() => Outcome::Unfinished,
@@ -239,38 +274,23 @@ impl Summary {
     }
 }
 
-/// The grade, by the rules in `docs/grades.md`, and why it is not better.
-fn grade(
+/// What a pass found, as it is graded.
+fn findings<'a>(
     exceptions: &[Exception],
     dropped_flags: &[DroppedFlag],
     discrepancies: &[Discrepancy],
-    unfinished: Option<&Unfinished>,
+    unfinished: Option<&'a Unfinished>,
     notes: &[FolderNote],
-) -> (Grade, Vec<String>) {
-    let mut grade = Grade::Perfect;
-    let mut reasons = Vec::new();
-    let mut because = |worse: Grade, reason: String| {
-        grade = grade.max(worse);
-        reasons.push(reason);
-    };
-    if !dropped_flags.is_empty() {
-        because(Grade::Good, format!("the target does not keep {} flag(s) or keyword(s)", dropped_flags.len()));
-    }
+) -> Findings<'a> {
     let changed = exceptions.iter().filter(|exception| exception.stands()).count();
-    if exceptions.len() > changed {
-        because(Grade::Investigate, format!("{} message(s) left behind", exceptions.len() - changed));
+    let refused = notes.iter().filter(|note| note.code == "refused");
+    Findings {
+        dropped_flags: dropped_flags.len() as u64,
+        left_behind: (exceptions.len() - changed) as u64,
+        changed: changed as u64,
+        folders: refused.map(|note| format!("folder {}: {}", note.folder, note.reason)).collect(),
+        unexplained: discrepancies.len() as u64,
+        unfinished: unfinished.map(|unfinished| unfinished.what.as_str()),
+        ..Findings::default()
     }
-    if changed > 0 {
-        because(Grade::Investigate, format!("{changed} message(s) changed by the target"));
-    }
-    for note in notes.iter().filter(|note| note.code == "refused") {
-        because(Grade::Investigate, format!("folder {}: {}", note.folder, note.reason));
-    }
-    if !discrepancies.is_empty() {
-        because(Grade::Poor, format!("{} difference(s) that nothing explains", discrepancies.len()));
-    }
-    if let Some(unfinished) = unfinished {
-        because(Grade::Poor, format!("not finished: {}", unfinished.what));
-    }
-    (grade, reasons)
 }

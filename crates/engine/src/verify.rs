@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use limosa_model::ledger::Settlement;
-use limosa_model::{Exception, Folder, IdList, Ledger, Mailbox, MessageId};
+use limosa_model::{Exception, Folder, IdList, Ledger, Mailbox, MessageId, Scope, Watermark};
 
 use crate::expected::Difference;
 use crate::inspect::compare_target;
@@ -20,14 +20,19 @@ const READ_BACK: usize = 1_000;
 /// Code and reason of a message that stands on the target with other bytes.
 const ALTERED: (&str, &str) = (Exception::ALTERED, "the target changed its bytes");
 
-/// Compares a folder, and settles both watermarks if nothing is missing, so that the next pass begins from here.
-///
-/// The target's watermark is the one that its listing gave: what was compared is what is remembered. Messages whose bytes or
-/// internal dates the target has changed become exceptions, although they stand there.
+/// What the comparison of a folder came to.
+pub struct Comparison {
+    /// Differences that nothing explains.
+    pub discrepancies: Vec<Discrepancy>,
+    /// Where the target stood when it was listed.
+    pub watermark: Option<Watermark>,
+}
+
+/// Compares a folder. Messages whose bytes or internal dates the target has changed become exceptions, although they stand there.
 ///
 /// # Errors
 /// Those of the connections and the ledger.
-pub async fn verify(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work) -> Result<Vec<Discrepancy>, Stop> {
+pub async fn compare(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work) -> Result<Comparison, Stop> {
     let target = sessions.target.as_mut();
     let since = work.target_watermark.clone();
     let (entries, permanent, expected) = (&work.ledger, &work.permanent, &work.expected);
@@ -49,13 +54,27 @@ pub async fn verify(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Wor
     if !exceptions.is_empty() {
         ledger.settle(&work.source.path, &Settlement { exceptions, ..Settlement::default() }).await?;
     }
-    if discrepancies.is_empty() && !work.incomplete {
-        let source_watermark = work.source_watermark.clone();
-        let settlement = Settlement { source_watermark, target_watermark: listing.watermark, ..Settlement::default() };
-        ledger.settle(&work.source.path, &settlement).await?;
-        ledger.compact(&work.source.path).await?;
-    }
-    Ok(discrepancies)
+    // Every message that was to be copied stands there, was refused, or was seen to be gone.
+    let accounted = |id: &MessageId| {
+        work.ledger.get(id).is_some()
+            || work.refused.iter().any(|refused| refused.id == *id)
+            || work.vanished.contains(id)
+    };
+    work.incomplete |= !work.steps.copy.iter().all(|id| accounted(&id));
+    Ok(Comparison { discrepancies, watermark: listing.watermark })
+}
+
+/// Settles both watermarks, so that the next pass begins from here. The target's is the one that its listing gave: what was
+/// compared is what is remembered.
+///
+/// # Errors
+/// The ledger's.
+pub async fn settle_watermarks(ledger: &dyn Ledger, work: &Work, target: Option<Watermark>) -> Result<(), Stop> {
+    let source_watermark = work.source_watermark.clone();
+    let settlement = Settlement { source_watermark, target_watermark: target, ..Settlement::default() };
+    ledger.settle(&work.source.path, &settlement).await?;
+    ledger.compact(&work.source.path).await?;
+    Ok(())
 }
 
 /// Finds out what the target has really changed. A size may be misstated; the bytes decide.
@@ -76,9 +95,9 @@ async fn changed_by_target(
     let stands = digests(target, &work.target, read_back.iter().map(|(_, target)| *target)).await;
     let stands = stands.map_err(Stop::target)?;
     let is_same = |source: &MessageId, target: &MessageId| match (sent.get(source), stands.get(target)) {
-        (Some(sent), Some(stands)) => sent == stands,
-        // Gone meanwhile, or not read back: the size alone says it.
-        _ => false,
+        (Some(sent), Some(stands)) => Some(sent.is_same(stands)),
+        // Gone meanwhile, or not read back.
+        _ => None,
     };
     let mut changed: BTreeMap<&MessageId, (&'static str, &'static str)> = BTreeMap::new();
     for (source, target, difference) in &altered {
@@ -86,13 +105,14 @@ async fn changed_by_target(
             Difference::Date => {
                 changed.insert(source, (Exception::DATE_CHANGED, "the target gave it another internal date"));
             }
-            Difference::Size if is_same(source, target) => {}
+            Difference::Size if is_same(source, target) == Some(true) => {}
+            // Where the bytes cannot be read, the size alone says it.
             Difference::Size => {
                 changed.insert(source, ALTERED);
             }
         }
     }
-    let replaced = work.doubtful.iter().filter(|(source, target)| !is_same(source, target));
+    let replaced = work.doubtful.iter().filter(|(source, target)| is_same(source, target) == Some(false));
     changed.extend(replaced.map(|(source, _)| (source, ALTERED)));
     describe(sessions, work, &changed).await
 }
@@ -118,8 +138,12 @@ async fn describe(
     let mut headers = HashMap::new();
     let ids: IdList = changed.keys().map(|id| (*id).clone()).collect();
     for ids in ids.chunks(500) {
-        let items = sessions.source.headers(&work.source, &ids).await.map_err(Stop::source)?;
-        headers.extend(items.into_iter().map(|item| (item.id.clone(), item)));
+        match sessions.source.headers(&work.source, &ids).await {
+            Ok(items) => headers.extend(items.into_iter().map(|item| (item.id.clone(), item))),
+            // The exception then says less.
+            Err(error) if error.scope() <= Scope::Folder => {}
+            Err(error) => return Err(Stop::source(error)),
+        }
     }
     let exception = |(id, (code, reason)): (&&MessageId, &(&str, &str))| {
         let item = headers.get(id);

@@ -43,6 +43,8 @@ pub struct Work {
     pub left_behind: HashSet<MessageId>,
     /// Messages left behind by earlier passes that need to be remembered no more.
     pub ended: Vec<MessageId>,
+    /// Messages that the source said were gone when they were to be copied.
+    pub vanished: Vec<MessageId>,
     /// Something was not done that should have been: the folder is looked at again next time.
     pub incomplete: bool,
 }

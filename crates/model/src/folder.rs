@@ -194,6 +194,9 @@ impl fmt::Debug for Watermark {
 pub struct FolderState {
     /// Where the folder stands now.
     pub watermark: Watermark,
+    /// Under what ids are given out (IMAP: UIDVALIDITY). Ids given under another one are void. Empty where an id is never
+    /// given to another message.
+    pub ids: String,
     /// Whether an equal watermark proves that nothing changed. False where flags can change unseen (IMAP without CONDSTORE).
     pub proves_unchanged: bool,
     /// Number of messages.

@@ -4,6 +4,9 @@
 //! every connector runs it. Nothing here assumes IMAP: ids may be long strings without order, one message may stand in
 //! several folders, sizes may lie, changes may come by an opaque token.
 //!
+//! `[ids.valid]`: whatever takes ids of messages fails, with [`Retry::Now`](crate::Retry::Now), when the folder gives its ids under
+//! another [`FolderState::ids`](crate::FolderState::ids) than the folder it was given says: they would name other messages.
+//!
 //! A mailbox is one signed-in connection. For more connections, [`Connector`] opens more of them.
 
 use async_trait::async_trait;

@@ -27,7 +27,7 @@ macro_rules! ledger_suite {
         $crate::ledger_suite!($fresh =>
             a_fresh_ledger_is_empty, a_folder_is_put, a_folder_is_put_again, settle_in_order, settle_known_folder, settle_atomic,
             settle_durable, settle_fenced, forgetting_leaves_only_the_folder, exceptions_end_and_are_replaced,
-            dropped_flags_are_named_once, rename_whole, rename_refused, removing_ends_everything, names_are_kept_apart,
+            dropped_flags_are_named_once, removing_ends_everything, names_are_kept_apart,
             messages_are_counted, compact_changes_nothing, writing_is_noted, an_ordinary_mailbox_takes_few_bytes);
     };
     ($fresh:expr => $($check:ident),*) => {
@@ -63,7 +63,8 @@ fn folder(path: &FolderPath) -> LedgerFolder {
         target: path.clone(),
         source_watermark: None,
         target_watermark: None,
-        source_object: None,
+        source_ids: "1".into(),
+        target_ids: "1".into(),
         messages: 0,
     }
 }
@@ -156,7 +157,7 @@ pub async fn a_fresh_ledger_is_empty(place: &dyn Place) {
 pub async fn a_folder_is_put(place: &dyn Place) {
     let ledger = opened(place).await;
     let path = FolderPath::from("Archive/2020");
-    let put = LedgerFolder { target: "Old/2020".into(), source_object: Some("F1".into()), ..folder(&path) };
+    let put = LedgerFolder { target: "Old/2020".into(), source_ids: "F1".into(), ..folder(&path) };
     let filled_in = LedgerFolder { messages: 7, source_watermark: Some(Watermark::new("w")), ..put.clone() };
     ledger.put_folder(&filled_in).await.expect("the folder is put");
     assert_eq!(folders(&*ledger).await, [put]);
@@ -167,11 +168,11 @@ pub async fn a_folder_is_put_again(place: &dyn Place) {
     let (ledger, inbox) = with_inbox(place).await;
     settle(&*ledger, &inbox, &full(&inbox)).await;
     let before = everything(&*ledger).await;
-    let put = LedgerFolder { target: "Elsewhere".into(), source_object: Some("F2".into()), ..folder(&inbox) };
+    let put = LedgerFolder { target: "Elsewhere".into(), source_ids: "F2".into(), ..folder(&inbox) };
     ledger.put_folder(&put).await.expect("the folder is put again");
     let mut expected = before;
     expected.0[0].target = "Elsewhere".into();
-    expected.0[0].source_object = Some("F2".into());
+    expected.0[0].source_ids = "F2".into();
     assert_eq!(everything(&*ledger).await, expected);
 }
 
@@ -253,7 +254,6 @@ pub async fn settle_fenced(place: &dyn Place) {
     fenced(first.settle(&inbox, &full(&inbox)).await);
     fenced(first.put_folder(&folder(&"New".into())).await);
     fenced(first.remove_folder(&inbox).await);
-    fenced(first.rename_folder(&inbox, &"New".into()).await);
     fenced(first.compact(&inbox).await);
     fenced(first.set_writing(true).await.map(drop));
     assert_eq!(everything(&*second).await, before);
@@ -316,39 +316,6 @@ pub async fn dropped_flags_are_named_once(place: &dyn Place) {
     }
     let expected = [dropped(&inbox, "b"), dropped(&other, "a"), dropped(&other, "b"), dropped(&other, "c")];
     assert_eq!(ledger.dropped_flags().await.expect("the dropped flags are read"), expected);
-}
-
-/// `[rename.whole]`: everything goes along to the new path, and nothing stays at the old one.
-pub async fn rename_whole(place: &dyn Place) {
-    let ledger = opened(place).await;
-    let (old, renamed) = (FolderPath::from("Öld"), FolderPath::from("New/Name"));
-    let about = LedgerFolder { source_object: Some("F1".into()), ..folder(&old) };
-    ledger.put_folder(&about).await.expect("the folder is put");
-    settle(&*ledger, &old, &full(&old)).await;
-    let (mut about, loaded, mut exceptions, mut flags) = everything(&*ledger).await;
-
-    ledger.rename_folder(&old, &renamed).await.expect("the folder is renamed");
-    about[0].source = renamed.clone();
-    exceptions.iter_mut().for_each(|exception| exception.folder = renamed.clone());
-    flags.iter_mut().for_each(|dropped| dropped.folder = renamed.clone());
-    assert_eq!(everything(&*ledger).await, (about, loaded, exceptions, flags));
-    assert!(entries(&*ledger, &old).await.is_empty());
-    settle(&*ledger, &renamed, &new(vec![entry(8, 18, SystemFlags::SEEN)])).await;
-    assert_eq!(entries(&*ledger, &renamed).await.len(), 4);
-}
-
-/// A folder is not renamed onto another, nor one that is not there.
-pub async fn rename_refused(place: &dyn Place) {
-    let (ledger, inbox) = with_inbox(place).await;
-    let other = FolderPath::from("Other");
-    ledger.put_folder(&folder(&other)).await.expect("the folder is put");
-    settle(&*ledger, &inbox, &full(&inbox)).await;
-    let before = everything(&*ledger).await;
-    for (from, to) in [(&inbox, &other), (&other, &inbox), (&"Nowhere".into(), &"Somewhere".into())] {
-        let error = ledger.rename_folder(from, to).await.expect_err("the folder cannot be renamed");
-        assert!(matches!(error, LedgerError::Store { doing: "written", .. }), "{error:?}");
-    }
-    assert_eq!(everything(&*ledger).await, before);
 }
 
 /// Nothing is left of a folder removed; one of the same name later begins empty.

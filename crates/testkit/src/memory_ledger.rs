@@ -175,11 +175,11 @@ impl KeptFolder {
                 entry.1 = flags.clone();
             }
         }
-        for exception in &settlement.exceptions {
-            self.exceptions.insert(exception.id.clone(), exception.clone());
-        }
         for id in &settlement.resolved {
             self.exceptions.remove(id);
+        }
+        for exception in &settlement.exceptions {
+            self.exceptions.insert(exception.id.clone(), exception.clone());
         }
         self.dropped.extend(settlement.dropped_flags.iter().map(|dropped| dropped.flag.clone()));
         if let Some(watermark) = &settlement.source_watermark {
@@ -213,21 +213,8 @@ impl Ledger for MemoryLedger {
                 dropped: BTreeSet::new(),
             });
             kept.about.target = folder.target.clone();
-            kept.about.source_object = folder.source_object.clone();
-            Ok(())
-        })
-    }
-
-    async fn rename_folder(&self, from: &FolderPath, to: &FolderPath) -> Result<(), LedgerError> {
-        self.step("rename_folder", |disk| {
-            if disk.folders.contains_key(to) {
-                return Err(failed("written", format!("folder {to} is in the ledger already")));
-            }
-            known(disk, from)?;
-            if let Some(mut kept) = disk.folders.remove(from) {
-                kept.about.source = to.clone();
-                disk.folders.insert(to.clone(), kept);
-            }
+            kept.about.source_ids = folder.source_ids.clone();
+            kept.about.target_ids = folder.target_ids.clone();
             Ok(())
         })
     }

@@ -22,7 +22,8 @@ fn about(source: &FolderPath) -> LedgerFolder {
         target: source.clone(),
         source_watermark: None,
         target_watermark: None,
-        source_object: None,
+        source_ids: "1".into(),
+        target_ids: "1".into(),
         messages: 0,
     }
 }

@@ -166,7 +166,8 @@ async fn a_ledgers_steps_are_numbered_among_the_others_and_cut_like_them() {
         target: FolderPath::inbox(),
         source_watermark: None,
         target_watermark: None,
-        source_object: None,
+        source_ids: "1".into(),
+        target_ids: "1".into(),
         messages: 0,
     };
     ledger.put_folder(&folder).await.unwrap_err();

@@ -24,7 +24,7 @@ pub fn line(glance: &Glance, meter: &RateMeter, in_phase: Duration, stopping: bo
     }
     let tells_folder = matches!(
         glance.phase,
-        Phase::Inspecting | Phase::Recovering | Phase::Copying | Phase::Applying | Phase::Verifying
+        Phase::Inspecting | Phase::Settling | Phase::Copying | Phase::Applying | Phase::Verifying
     );
     if let Some(folder) = glance.folder.as_ref().filter(|_| tells_folder) {
         parts.push(clean(folder).into_owned());
@@ -41,7 +41,7 @@ fn phase(phase: &Phase, in_phase: Duration) -> String {
         Phase::Connecting => "signing in".into(),
         Phase::Surveying => "looking at folders".into(),
         Phase::Inspecting => "listing changes".into(),
-        Phase::Recovering => "looking for what already stands on the target".into(),
+        Phase::Settling => "waiting until the target stands still".into(),
         Phase::Copying => "copying".into(),
         Phase::Applying => "applying changes".into(),
         Phase::Verifying => "comparing".into(),

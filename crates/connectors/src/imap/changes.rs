@@ -400,7 +400,9 @@ impl ImapMailbox {
 
     /// UIDs that came after a watermark; all of them if its ids mean nothing any more.
     pub(crate) async fn read_arrivals(&mut self, folder: &Folder, since: Option<&Watermark>) -> Result<IdList> {
-        let now = self.select(folder, None, drop).await?.position;
+        let selected = self.select(folder, None, drop).await?;
+        self.has_same_ids(folder, &selected)?;
+        let now = selected.position;
         let then = since.and_then(Position::parse).filter(|then| now.keeps_ids_of(then));
         self.search(folder, then.map_or(1, |then| then.next), &now).await
     }

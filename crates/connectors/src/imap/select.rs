@@ -122,12 +122,26 @@ impl ImapMailbox {
         let shows = |selected: &Selected| {
             selected.name == folder.name && uids.max().is_none_or(|last| last < selected.position.next)
         };
-        if let Some(selected) = self.selected.clone().filter(shows) {
-            self.connection.begin().await?;
-            self.connection.send_along(&Command::Noop);
-            return Ok(selected);
+        let selected = match self.selected.clone().filter(shows) {
+            Some(selected) => {
+                self.connection.begin().await?;
+                self.connection.send_along(&Command::Noop);
+                selected
+            }
+            None => self.select(folder, None, drop).await?,
+        };
+        self.has_same_ids(folder, &selected)?;
+        Ok(selected)
+    }
+
+    /// `[ids.valid]`: ids of a folder that was made anew since it was surveyed would name other messages.
+    pub(crate) fn has_same_ids(&self, folder: &Folder, selected: &Selected) -> Result<()> {
+        let surveyed = folder.state.as_ref().map(|state| state.ids.as_str());
+        if surveyed.is_none_or(|ids| ids == selected.position.validity.to_string()) {
+            return Ok(());
         }
-        self.select(folder, None, drop).await
+        let text = format!("folder \"{}\" of {} was made anew meanwhile", folder.name, self.connection.place.user);
+        Err(ConnectorError::new(Scope::Connection, Retry::Now, ErrorKind::Gone, text))
     }
 
     /// Closes the folder that is open: of an open one STATUS tells what the connection has seen, not what is (Dovecot).

@@ -102,6 +102,7 @@ impl Listed {
             let position = Position::from_status(status)?;
             Some(FolderState {
                 watermark: position.watermark(),
+                ids: position.validity.to_string(),
                 proves_unchanged: position.modseq.is_some(),
                 messages: position.messages,
                 bytes: status.size,

@@ -140,6 +140,8 @@ pub(super) fn describe(
     let name = directory.strip_prefix(root).unwrap_or(&directory).display().to_string();
     let state = FolderFiles::open(directory).ok().map(|mut files| FolderState {
         watermark: files.watermark(),
+        // A file's name is never given to another message.
+        ids: String::new(),
         proves_unchanged: true,
         messages: files.len() as u64,
         bytes: everything.then(|| bytes(&mut files)).flatten(),

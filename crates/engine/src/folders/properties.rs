@@ -54,6 +54,7 @@ fn folder() -> impl Strategy<Value = Folder> {
             object_id: None,
             state: messages.map(|messages| FolderState {
                 watermark: Watermark::new(""),
+                ids: String::new(),
                 proves_unchanged: true,
                 messages,
                 bytes: None,
@@ -72,7 +73,8 @@ fn ledger_folder(source: &FolderPath, target: &FolderPath) -> LedgerFolder {
         target: target.clone(),
         source_watermark: None,
         target_watermark: None,
-        source_object: None,
+        source_ids: String::new(),
+        target_ids: String::new(),
         messages: 0,
     }
 }

@@ -24,7 +24,8 @@ fn folder(text: &str) -> Folder {
             messages => {
                 let messages = messages.parse().expect("a number of messages");
                 let watermark = Watermark::new("1");
-                folder.state = Some(FolderState { watermark, proves_unchanged: true, messages, bytes: None });
+                folder.state =
+                    Some(FolderState { watermark, ids: String::new(), proves_unchanged: true, messages, bytes: None });
             }
         }
     }
@@ -41,7 +42,8 @@ fn known(source: &str, target: &str) -> LedgerFolder {
         target: target.into(),
         source_watermark: None,
         target_watermark: None,
-        source_object: None,
+        source_ids: String::new(),
+        target_ids: String::new(),
         messages: 0,
     }
 }

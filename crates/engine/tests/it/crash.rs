@@ -24,7 +24,7 @@ fn mailbox(world: &World) {
     put_bytes(&world.source, "Lists", "Subject: draft\r\n\r\ntwo", &["\\Draft"]);
 }
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 6] = [
     Case { name: "first", settled: false, prepare: |_| {} },
     Case {
         name: "target has some of it",
@@ -44,6 +44,24 @@ const CASES: [Case; 4] = [
             world.source.move_message("INBOX", &inbox[2].id, "Lists");
             put(&world.source, "INBOX", "new", &["\\Flagged"]);
             put(&world.source, "More", "more", &[]);
+        },
+    },
+    Case {
+        name: "the target lost a message and forgot flags",
+        settled: true,
+        prepare: |world| {
+            let inbox = world.target.contents("INBOX");
+            world.target.expunge("INBOX", &inbox[0].id);
+            world.target.set_flags("INBOX", &inbox[1].id, &flags(&["\\Draft"]));
+            put(&world.source, "INBOX", "new", &[]);
+        },
+    },
+    Case {
+        name: "a folder ends",
+        settled: true,
+        prepare: |world| {
+            world.source.delete_folder("Lists");
+            put(&world.source, "INBOX", "new", &[]);
         },
     },
     Case {
@@ -140,4 +158,24 @@ async fn killed_at_any_step_and_run_again_the_end_is_the_same() {
 #[tokio::test(start_paused = true)]
 async fn cut_off_at_any_step_the_end_is_the_same() {
     matrix(Verdict::Cut, 1_000).await;
+}
+
+/// Cut before the first pass of a folder has ended, and then a side gives its ids anew: what was settled says nothing any more.
+#[tokio::test(start_paused = true)]
+async fn ids_that_become_void_before_a_first_pass_has_ended_are_not_believed() {
+    for (kind, source, target) in kinds() {
+        let undisturbed = Faults::none();
+        begin(&CASES[0], &source, &target).await.pass_with(&undisturbed).await;
+        for step in 0..undisturbed.steps() {
+            for on_source in [true, false] {
+                let mut world = begin(&CASES[0], &source, &target).await;
+                world.pass_with(&Faults::at(step, Moment::After, Verdict::Kill)).await;
+                let renumbered = if on_source { &world.source } else { &world.target };
+                renumbered.change_uidvalidity("INBOX");
+                let what =
+                    format!("{kind}, killed after {}, then {on_source} renumbered", undisturbed.log()[step as usize]);
+                converges(&mut world, &what).await;
+            }
+        }
+    }
 }

@@ -381,3 +381,31 @@ async fn a_message_that_the_source_cannot_give_is_an_exception_and_the_others_ar
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_message_stays_named_when_the_target_is_renumbered() {
+    let refuse = std::sync::Arc::new(|bytes: &[u8]| {
+        bytes.windows(7).any(|part| part == b"of in-3").then_some(ErrorKind::Malformed)
+    });
+    let mut world =
+        World::new(MemoryTraits::default(), MemoryTraits { refuse: Some(refuse), ..MemoryTraits::default() });
+    seed(&world);
+    assert_eq!(world.pass().await.exceptions.len(), 1);
+    world.target.change_uidvalidity("INBOX");
+    let report = world.pass().await;
+    assert_eq!((report.outcome, report.exceptions.len()), (Outcome::Exceptions, 1), "{report:#?}");
+    assert_eq!(world.pass().await.exceptions.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_the_target_made_anew_is_left_alone_when_its_source_is_gone() {
+    let mut world = settled(MemoryTraits::default(), MemoryTraits::default()).await;
+    world.source.delete_folder("Lists/Rust");
+    world.target.delete_folder("Lists/Rust");
+    for n in 0..7 {
+        put(&world.target, "Lists/Rust", &format!("somebody else's {n}"), &[]);
+    }
+    let report = world.pass().await;
+    assert_eq!(report.removed, 0, "{report:#?}");
+    assert_eq!(world.target.contents("Lists/Rust").len(), 7);
+}

@@ -77,8 +77,10 @@ pub struct LedgerFolder {
     pub source_watermark: Option<Watermark>,
     /// The target's position when it was last compared; `None` likewise.
     pub target_watermark: Option<Watermark>,
-    /// The source folder's id that outlives a rename, where it has one.
-    pub source_object: Option<String>,
+    /// Under what the source's ids were given ([`FolderState::ids`](crate::FolderState::ids)).
+    pub source_ids: String,
+    /// Under what the target's ids were given.
+    pub target_ids: String,
     /// Number of entries.
     pub messages: u64,
 }
@@ -137,10 +139,10 @@ pub struct Settlement {
     pub entries: Vec<Entry>,
     /// Other flags for existing entries, by source id.
     pub flags: Vec<(MessageId, Flags)>,
-    /// New exceptions; one for the same id is replaced.
-    pub exceptions: Vec<Exception>,
     /// Source ids whose exceptions end.
     pub resolved: Vec<MessageId>,
+    /// New exceptions; one for the same id is replaced.
+    pub exceptions: Vec<Exception>,
     /// Flags found not to be kept by the target.
     pub dropped_flags: Vec<DroppedFlag>,
     /// The new watermark of the source, when the folder's pass has ended.
@@ -158,15 +160,9 @@ pub trait Ledger: Send + Sync {
     /// A folder's entries. Empty when the folder is not known.
     async fn load(&self, source: &FolderPath) -> Result<FolderLedger, LedgerError>;
 
-    /// Makes a folder known, or changes its target, its object id; entries stay. Watermarks and the number of entries move
+    /// Makes a folder known, or changes its target and under what ids are given; entries stay. Watermarks and the number of entries move
     /// with a settlement only: those given here are not looked at.
     async fn put_folder(&self, folder: &LedgerFolder) -> Result<(), LedgerError>;
-
-    /// Gives a folder another source path, with all that is known of it: its owner renamed it. `[rename.whole]`
-    ///
-    /// # Errors
-    /// [`LedgerError::Store`] when `from` is not known, or `to` is.
-    async fn rename_folder(&self, from: &FolderPath, to: &FolderPath) -> Result<(), LedgerError>;
 
     /// Ends a folder and all that is known of it. No error if it is not known.
     async fn remove_folder(&self, source: &FolderPath) -> Result<(), LedgerError>;

@@ -18,7 +18,9 @@ CREATE TABLE folder (
     target           TEXT NOT NULL,
     source_watermark TEXT,
     target_watermark TEXT,
-    source_object    TEXT,
+    -- Under what ids were given (IMAP: UIDVALIDITY): under another one, the entries say nothing.
+    source_ids       TEXT NOT NULL,
+    target_ids       TEXT NOT NULL,
     -- Number of entries; NULL when the segments must be read to know.
     messages         INTEGER,
     -- No entry has had a higher source UID.

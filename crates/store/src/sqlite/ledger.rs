@@ -113,6 +113,10 @@ async fn write_exceptions(
     folder: &FolderRow,
     settlement: &Settlement,
 ) -> Result<()> {
+    for id in &settlement.resolved {
+        let delete = sqlx::query("DELETE FROM exception WHERE folder = ? AND message = ?");
+        delete.bind(folder.id).bind(id_text(id)?).execute(&mut *connection).await.map_err(unwritten)?;
+    }
     for exception in &settlement.exceptions {
         let insert = sqlx::query(
             "INSERT INTO exception (folder, message, message_id, subject, size, code, reason) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -128,10 +132,6 @@ async fn write_exceptions(
             .bind(&exception.code)
             .bind(&exception.reason);
         insert.execute(&mut *connection).await.map_err(unwritten)?;
-    }
-    for id in &settlement.resolved {
-        let delete = sqlx::query("DELETE FROM exception WHERE folder = ? AND message = ?");
-        delete.bind(folder.id).bind(id_text(id)?).execute(&mut *connection).await.map_err(unwritten)?;
     }
     for dropped in &settlement.dropped_flags {
         let insert = sqlx::query("INSERT INTO dropped_flag (folder, flag) VALUES (?, ?) ON CONFLICT DO NOTHING");
@@ -170,7 +170,7 @@ impl Ledger for SqliteLedger {
     async fn folders(&self) -> Result<Vec<LedgerFolder>> {
         let mut connection = self.store.connection().await;
         let rows = sqlx::query(
-            "SELECT source, target, source_watermark, target_watermark, source_object, messages FROM folder
+            "SELECT source, target, source_watermark, target_watermark, source_ids, target_ids, messages FROM folder
              WHERE pair = ?",
         );
         let rows = rows.bind(self.pair).fetch_all(&mut *connection).await.map_err(unread)?;
@@ -201,25 +201,12 @@ impl Ledger for SqliteLedger {
         let mut connection = self.store.connection().await;
         let mut transaction = self.begin(&mut connection).await?;
         let put = sqlx::query(
-            "INSERT INTO folder (pair, source, target, source_object, messages, highest) VALUES (?, ?, ?, ?, 0, 0)
-             ON CONFLICT (pair, source) DO UPDATE SET target = excluded.target, source_object = excluded.source_object",
+            "INSERT INTO folder (pair, source, target, source_ids, target_ids, messages, highest) VALUES (?, ?, ?, ?, ?, 0, 0)
+             ON CONFLICT (pair, source) DO UPDATE SET target = excluded.target, source_ids = excluded.source_ids,
+             target_ids = excluded.target_ids",
         );
         let put = put.bind(self.pair).bind(folder.source.to_string()).bind(folder.target.to_string());
-        put.bind(&folder.source_object).execute(&mut *transaction).await.map_err(unwritten)?;
-        transaction.commit().await.map_err(unwritten)
-    }
-
-    async fn rename_folder(&self, from: &FolderPath, to: &FolderPath) -> Result<()> {
-        let mut connection = self.store.connection().await;
-        let mut transaction = self.begin(&mut connection).await?;
-        let folder = self.known_folder(&mut transaction, from).await?;
-        let taken =
-            sqlx::query("SELECT 1 FROM folder WHERE pair = ? AND source = ?").bind(self.pair).bind(to.to_string());
-        if taken.fetch_optional(&mut *transaction).await.map_err(unwritten)?.is_some() {
-            return Err(Doing::Write.failed(format!("folder {to} is in the ledger already")));
-        }
-        let rename = sqlx::query("UPDATE folder SET source = ? WHERE id = ?").bind(to.to_string()).bind(folder.id);
-        rename.execute(&mut *transaction).await.map_err(unwritten)?;
+        put.bind(&folder.source_ids).bind(&folder.target_ids).execute(&mut *transaction).await.map_err(unwritten)?;
         transaction.commit().await.map_err(unwritten)
     }
 
@@ -312,7 +299,7 @@ impl Ledger for SqliteLedger {
         let sum = sqlx::query_scalar(
             "SELECT coalesce((SELECT sum(length(bytes)) FROM segment JOIN folder ON folder.id = segment.folder WHERE pair = ?1), 0)
              + coalesce((SELECT sum(32 + length(CAST(source || target AS BLOB)) + length(coalesce(source_watermark, ''))
-             + length(coalesce(target_watermark, '')) + length(coalesce(source_object, ''))) FROM folder WHERE pair = ?1), 0)",
+             + length(coalesce(target_watermark, '')) + length(source_ids) + length(target_ids)) FROM folder WHERE pair = ?1), 0)",
         );
         let sum: i64 = sum.bind(self.pair).fetch_one(&mut *connection).await.map_err(unread)?;
         Ok(u64::try_from(sum).unwrap_or(0))
@@ -331,10 +318,11 @@ fn read_folder(row: &SqliteRow) -> std::result::Result<(LedgerFolder, Option<i64
         target: path(row, 1)?,
         source_watermark: watermark(2)?,
         target_watermark: watermark(3)?,
-        source_object: row.try_get(4)?,
+        source_ids: row.try_get(4)?,
+        target_ids: row.try_get(5)?,
         messages: 0,
     };
-    Ok((folder, row.try_get(5)?))
+    Ok((folder, row.try_get(6)?))
 }
 
 fn read_exception(row: &SqliteRow) -> Result<Exception> {

@@ -30,7 +30,8 @@ async fn check(fail: &'static str, work: &'static str, expected: &str) {
         target: inbox.clone(),
         source_watermark: None,
         target_watermark: None,
-        source_object: None,
+        source_ids: "1".into(),
+        target_ids: "1".into(),
         messages: 0,
     };
     ledger.put_folder(&about).await.expect("the folder is put");

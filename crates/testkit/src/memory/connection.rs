@@ -227,7 +227,7 @@ impl Mailbox for MemoryConnection {
     async fn arrivals(&mut self, folder: &Folder, since: Option<&Watermark>) -> Result<IdList> {
         self.call("arrivals", |state| {
             let (ids, changes) = (state.traits.ids, state.traits.changes);
-            let data = state.folder(&folder.path)?;
+            let data = state.open(folder)?;
             let position = since.and_then(Position::read).filter(|position| position.validity == data.validity);
             let first = match position {
                 Some(position) if changes != Changes::Full => position.next_uid,
@@ -245,10 +245,10 @@ impl Mailbox for MemoryConnection {
         }
         self.call("headers", |state| {
             let kind = state.traits.ids;
-            let uids = state.folder(&folder.path)?.find_all(kind, ids);
+            let uids = state.open(folder)?.find_all(kind, ids);
             let mut items = Vec::new();
             for uid in uids {
-                let data = state.folder(&folder.path)?;
+                let data = state.open(folder)?;
                 let id = data.id(kind, uid);
                 let Some(message) = data.messages.get(&uid) else { continue };
                 let (bytes, flags, date) = (message.bytes.clone(), message.flags.clone(), message.date);
@@ -266,7 +266,7 @@ impl Mailbox for MemoryConnection {
     }
 
     async fn fetch<'a>(&'a mut self, folder: &Folder, ids: &IdList) -> Result<Box<dyn Fetch + 'a>> {
-        self.call("fetch", |state| state.folder(&folder.path).map(drop)).await?;
+        self.call("fetch", |state| state.open(folder).map(drop)).await?;
         Ok(Box::new(MemoryFetch::new(self, folder.path.clone(), ids)))
     }
 

@@ -92,7 +92,8 @@ impl FolderData {
             role: None,
             subscribed: false,
             number,
-            validity: 1,
+            // A folder made anew under an old name gives its ids under another one.
+            validity: 1 + number as u32,
             next_uid: 1,
             changes: 1,
             messages: BTreeMap::new(),
@@ -223,6 +224,17 @@ impl State {
         path
     }
 
+    /// `[ids.valid]`: a folder that is there and gives its ids under what they were given when it was surveyed.
+    pub fn open(&mut self, surveyed: &Folder) -> Result<&mut FolderData> {
+        let folder = self.folder(&surveyed.path)?;
+        let ids = folder.validity.to_string();
+        if surveyed.state.as_ref().is_some_and(|state| state.ids != ids) {
+            let what = format!("folder {} was made anew meanwhile", surveyed.path);
+            return Err(ConnectorError::new(Scope::Connection, Retry::Now, ErrorKind::Gone, what));
+        }
+        Ok(folder)
+    }
+
     /// A folder that is there and can hold messages.
     pub fn folder(&mut self, path: &FolderPath) -> Result<&mut FolderData> {
         let found = self.resolve(path).and_then(|path| self.folders.get_mut(&path));
@@ -238,6 +250,7 @@ impl State {
         let folder = self.folders.get(&path)?;
         let state = FolderState {
             watermark: folder.watermark(self.traits.changes),
+            ids: folder.validity.to_string(),
             proves_unchanged: self.traits.changes != Changes::FlagsUnseen,
             messages: folder.messages.len() as u64,
             bytes: None,

@@ -76,7 +76,7 @@ impl Target for MemoryConnection {
 
     async fn permanent_flags(&mut self, folder: &Folder) -> Result<PermanentFlags> {
         self.call("permanent_flags", |state| {
-            state.folder(&folder.path)?;
+            state.open(folder)?;
             Ok(state.traits.permanent_flags.clone())
         })
         .await
@@ -85,7 +85,7 @@ impl Target for MemoryConnection {
     async fn writer<'a>(&'a mut self, folder: &Folder, batching: Batching) -> Result<Box<dyn Writer + 'a>> {
         self.call("writer", |state| {
             writable(state)?;
-            state.folder(&folder.path).map(drop)
+            state.open(folder).map(drop)
         })
         .await?;
         Ok(Box::new(MemoryWriter::new(self, folder.path.clone(), batching)))
@@ -96,7 +96,7 @@ impl Target for MemoryConnection {
             writable(state)?;
             let (flags, _) = state.traits.permanent_flags.keep(flags);
             let kind = state.traits.ids;
-            let data = state.folder(&folder.path)?;
+            let data = state.open(folder)?;
             for uid in data.find_all(kind, ids) {
                 data.set_flags(uid, flags.clone());
             }
@@ -109,7 +109,7 @@ impl Target for MemoryConnection {
         self.call("remove", |state| {
             writable(state)?;
             let kind = state.traits.ids;
-            let data = state.folder(&folder.path)?;
+            let data = state.open(folder)?;
             let taken: Vec<_> = data.find_all(kind, ids).into_iter().filter_map(|uid| data.take(kind, uid)).collect();
             state.bytes -= taken.iter().map(|message| message.bytes.len() as u64).sum::<u64>();
             Ok(())
@@ -121,14 +121,14 @@ impl Target for MemoryConnection {
         self.call("relocate", |state| {
             writable(state)?;
             let (kind, tells) = (state.traits.ids, state.traits.receipts_with_ids);
-            state.folder(&to.path)?;
-            let data = state.folder(&from.path)?;
+            state.open(to)?;
+            let data = state.open(from)?;
             let mut taken = Vec::new();
             for uid in data.find_all(kind, ids) {
                 let id = data.id(kind, uid);
                 taken.extend(data.take(kind, uid).map(|message| (id, message)));
             }
-            let data = state.folder(&to.path)?;
+            let data = state.open(to)?;
             let moved = taken.into_iter().map(|(old, message)| {
                 let uid = data.add(message.bytes, message.flags, message.date);
                 (old, tells.then(|| data.id(kind, uid)))
