@@ -120,22 +120,7 @@ impl Failure {
 
     /// The ledger's failure.
     pub fn ledger(error: &LedgerError) -> Self {
-        let (code, hint) = match error {
-            LedgerError::Busy { .. } => {
-                ("pair-busy", "give --wait to wait until the other run has ended, or look for it with: ps -C limosa")
-            }
-            LedgerError::Fenced { .. } => ("pair-taken", "the other run goes on; this one has changed nothing since"),
-            LedgerError::Damaged { .. } => (
-                "ledger-damaged",
-                "forget the pair with `limosa ledger forget`: the next copy finds by content what stands on the target",
-            ),
-            LedgerError::Newer { .. } => ("ledger-newer", "use the newer version of limosa, or another --state folder"),
-            LedgerError::Store { .. } => {
-                ("ledger-store", "is the disk full, or the folder not writable? --state chooses another one")
-            }
-            _ => ("ledger-store", "see the cause"),
-        };
-        Self::new(code, error.to_string()).hint(hint).because_of(error)
+        Self::new(error.code(), error.to_string()).hint(error.hint()).because_of(error)
     }
 
     /// The failure as lines for a person, with a line break at the end.

@@ -74,7 +74,7 @@ impl Stop {
     pub fn unfinished(&self) -> Unfinished {
         let (code, error): (&str, &dyn std::error::Error) = match self {
             Self::Connector { error, .. } => (error.kind().code(), error),
-            Self::Ledger(error) => ("ledger", error),
+            Self::Ledger(error) => (error.code(), error),
         };
         let place = match self {
             Self::Connector { side: Side::Source, .. } => "source: ",
@@ -89,10 +89,7 @@ impl Stop {
         }
         let hint = match self {
             Self::Connector { error, .. } => error.hint_text().map(str::to_owned),
-            Self::Ledger(_) => Some(
-                "make room for the ledger or mend its folder; what has arrived is found again by the next run"
-                    .to_owned(),
-            ),
+            Self::Ledger(error) => Some(error.hint().to_owned()),
         };
         Unfinished { code: code.to_owned(), what, hint }
     }

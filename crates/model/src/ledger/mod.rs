@@ -66,6 +66,32 @@ pub enum LedgerError {
     },
 }
 
+impl LedgerError {
+    /// The stable code, as in `docs/errors.md`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Fenced { .. } => "pair-taken",
+            Self::Busy { .. } => "pair-busy",
+            Self::Damaged { .. } => "ledger-damaged",
+            Self::Newer { .. } => "ledger-newer",
+            Self::Store { .. } => "ledger-store",
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Fenced { .. } => "the other run goes on; this one has changed nothing since",
+            Self::Busy { .. } => "give --wait to wait until the other run has ended, or look for it with: ps -C limosa",
+            Self::Damaged { .. } => {
+                "forget the pair with `limosa ledger forget`: the next copy finds by content what stands on the target"
+            }
+            Self::Newer { .. } => "use the newer version of limosa, or another --state folder",
+            Self::Store { .. } => "is the disk full, or the folder not writable? --state chooses another one",
+        }
+    }
+}
+
 /// One pair of folders in the ledger, without its entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerFolder {
