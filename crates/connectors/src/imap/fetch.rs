@@ -3,14 +3,15 @@
 //! Several commands of many messages each are under way, so that the server never waits for us. Bodies are passed on as
 //! slices of the read buffer. The order of a FETCH line's items is the server's choice: where the UID, the flags or the
 //! date come behind the body (which is legal), those are asked for beforehand, message by message. What a command leaves
-//! unanswered is asked for once more on its own, so that one bad message costs no other.
+//! unanswered is asked for once more on its own, so that one bad message costs no other. Silence is no proof that a message
+//! is gone: it is, when a listing made after a NOOP lacks it.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use limosa_imap::UidSet;
+use limosa_imap::{MAX_SET_BYTES, UidSet};
 use limosa_imap::command::{BodyKind, Command, FetchItems};
 use limosa_imap::response::{Code, Fetch as Items, Tag, Untagged};
 use limosa_model::mailbox::{Fetch, Fetched, Result};
@@ -72,10 +73,14 @@ impl Suspects {
         breaks.get(place).map_or(0, |known| known.times)
     }
 
-    /// A connection broke there. Only breaks at the same byte count: a bad line breaks anywhere.
-    fn note(&self, place: Place, offset: u64) {
+    /// A connection broke there. Only breaks at the same byte count: a bad line breaks anywhere. Where it is not certain
+    /// that the message was to blame, it becomes a suspect and no more: the next time it is asked for with nothing else.
+    fn note(&self, place: Place, offset: u64, certain: bool) {
         let mut breaks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = breaks.entry(place).or_insert(Break { offset, times: 0 });
+        if !certain {
+            return;
+        }
         *known =
             if known.offset == offset { Break { offset, times: known.times + 1 } } else { Break { offset, times: 1 } };
     }
@@ -90,7 +95,13 @@ pub(crate) struct ImapFetch<'a> {
     in_flight: VecDeque<Asked>,
     body: Body,
     /// What was asked for beforehand.
-    metadata: HashMap<u32, (Flags, Option<InternalDate>)>,
+    metadata: HashMap<u32, Metadata>,
+    /// Messages whose metadata were asked for once more, each alone.
+    metadata_again: HashSet<u32>,
+    /// Messages of which the server said nothing: they may be gone.
+    doubtful: BTreeSet<u32>,
+    /// Messages that the server lists, although it said nothing when asked for them.
+    listed: HashSet<u32>,
     /// A body has come with all that must stand before it.
     order_is_good: bool,
     /// The server sends bodies before what we need to know of them.
@@ -99,9 +110,25 @@ pub(crate) struct ImapFetch<'a> {
     known: Vec<Fetched>,
 }
 
+/// What must be known of a message before its body.
+#[derive(Clone, Default)]
+struct Metadata {
+    flags: Option<Flags>,
+    /// The inner one is `None` where the server's date cannot be read.
+    internal_date: Option<Option<InternalDate>>,
+}
+
+impl Metadata {
+    fn is_complete(&self) -> bool {
+        self.flags.is_some() && self.internal_date.is_some()
+    }
+}
+
 enum Request {
     Many(UidSet),
     Metadata(UidSet),
+    /// Which of these are there.
+    Presence(UidSet),
     /// A message on its own; with nothing else in flight if it may break the connection.
     Alone {
         uid: u32,
@@ -109,11 +136,29 @@ enum Request {
     },
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Bodies,
+    /// The body of one message.
+    Alone {
+        suspect: bool,
+    },
+    Metadata,
+    /// So that the server takes note of who is gone.
+    Noop,
+    Presence,
+}
+
+impl Purpose {
+    fn is_alone(self) -> bool {
+        matches!(self, Self::Alone { .. })
+    }
+}
+
 struct Asked {
     tag: Tag,
     unanswered: BTreeSet<u32>,
-    alone: bool,
-    metadata: bool,
+    purpose: Purpose,
     /// Of `unanswered`: the server had something to say of them.
     heard_of: BTreeSet<u32>,
 }
@@ -138,6 +183,9 @@ impl ImapMailbox {
             in_flight: VecDeque::new(),
             body: Body::None,
             metadata: HashMap::new(),
+            metadata_again: HashSet::new(),
+            doubtful: BTreeSet::new(),
+            listed: HashSet::new(),
             order_is_good: false,
             order_is_bad: false,
             known: Vec::new(),
@@ -190,7 +238,10 @@ impl ImapFetch<'_> {
         let room = if self.order_is_good || self.order_is_bad { COMMANDS } else { 2 };
         // Single messages make small commands.
         while self.in_flight.len() < if self.order_is_bad { 16 * COMMANDS } else { room } {
-            let Some(request) = self.waiting.pop_front() else { return };
+            let Some(request) = self.waiting.pop_front() else {
+                self.look_for_the_doubtful();
+                return;
+            };
             match request {
                 Request::Many(uids) if uids.is_empty() => {}
                 Request::Many(uids) if self.order_is_bad => self.ask_carefully(uids),
@@ -200,17 +251,18 @@ impl ImapFetch<'_> {
                     if !later.is_empty() {
                         self.waiting.push_front(Request::Many(later));
                     }
-                    self.send(&now, WHOLE, false);
+                    self.send(&now, WHOLE, Purpose::Bodies);
                 }
                 Request::Metadata(uids) => {
-                    self.send(&uids, FetchItems { body: BodyKind::None, ..WHOLE }, false);
+                    self.send(&uids, FetchItems { body: BodyKind::None, ..WHOLE }, Purpose::Metadata);
                 }
+                Request::Presence(uids) => self.send(&uids, FetchItems::default(), Purpose::Presence),
                 Request::Alone { uid, suspect } => {
                     if suspect && !self.in_flight.is_empty() {
                         self.waiting.push_front(Request::Alone { uid, suspect });
                         return;
                     }
-                    self.send(&UidSet::single(uid), WHOLE, true);
+                    self.send(&UidSet::single(uid), WHOLE, Purpose::Alone { suspect });
                     if suspect {
                         return;
                     }
@@ -231,22 +283,40 @@ impl ImapFetch<'_> {
         self.waiting.push_front(Request::Metadata(now));
     }
 
-    fn send(&mut self, uids: &UidSet, items: FetchItems<'_>, alone: bool) {
+    fn send(&mut self, uids: &UidSet, items: FetchItems<'_>, purpose: Purpose) {
         let command = Command::UidFetch { uids, items, changed_since: None, vanished: false };
-        let metadata = items.body == BodyKind::None;
         self.in_flight.push_back(Asked {
             tag: self.mailbox.connection.send(&command),
-            unanswered: if metadata { BTreeSet::new() } else { uids.iter().collect() },
-            alone,
-            metadata,
+            unanswered: uids.iter().collect(),
+            purpose,
             heard_of: BTreeSet::new(),
         });
+    }
+
+    /// When all else is answered: begins to find out which of those that nothing was said of are there. The NOOP comes
+    /// first and alone, since Dovecot carries it out after the commands behind it.
+    fn look_for_the_doubtful(&mut self) {
+        if !self.in_flight.is_empty() || self.doubtful.is_empty() {
+            return;
+        }
+        self.in_flight.push_back(Asked {
+            tag: self.mailbox.connection.send(&Command::Noop),
+            unanswered: std::mem::take(&mut self.doubtful),
+            purpose: Purpose::Noop,
+            heard_of: BTreeSet::new(),
+        });
+    }
+
+    /// Whether the server was asked for this message's body and has not given it.
+    fn awaits(&self, uid: u32) -> bool {
+        let bodies = self.in_flight.iter().filter(|asked| asked.purpose == Purpose::Bodies || asked.purpose.is_alone());
+        bodies.into_iter().any(|asked| asked.unanswered.contains(&uid))
     }
 
     /// Takes one thing that came; how many bytes it added.
     fn take(&mut self, incoming: Incoming, into: &mut Vec<Fetched>) -> Result<usize> {
         match incoming {
-            Incoming::BodyStart(items, size) => self.start_body(&items, size, into),
+            Incoming::BodyStart(items, size) => self.start_body(&items, size, into)?,
             Incoming::BodyChunk(chunk) => return Ok(self.add_chunk(chunk, into)),
             Incoming::BodyEnd(items) => self.end_body(&items, into)?,
             Incoming::Data(Untagged::Fetch(items)) => self.hear(&items),
@@ -256,32 +326,51 @@ impl ImapFetch<'_> {
         Ok(64)
     }
 
-    fn start_body(&mut self, items: &Items, size: u64, into: &mut Vec<Fetched>) {
+    fn start_body(&mut self, items: &Items, size: u64, into: &mut Vec<Fetched>) -> Result<()> {
+        if items.body_origin.is_some() {
+            return Err(self.out_of_step("it sends part of a message in place of the whole"));
+        }
         self.body = Body::Skipped;
-        let alone = self.in_flight.front().filter(|asked| asked.alone);
+        let alone = self.in_flight.front().filter(|asked| asked.purpose.is_alone());
         let only = alone.and_then(|asked| asked.unanswered.first().copied());
         let Some(uid) = items.uid.or(only) else {
             self.order_is_bad = true;
-            return;
+            return Ok(());
         };
-        if !self.in_flight.iter().any(|asked| asked.unanswered.contains(&uid)) {
-            return;
+        if !self.awaits(uid) {
+            return Ok(());
         }
-        let beforehand = self.metadata.get(&uid);
-        let unreadable = |wanted: &[u8]| items.bad_items.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        let told = (items.flags.is_some() || unreadable(b"FLAGS"))
-            && (items.internal_date.is_some() || unreadable(b"INTERNALDATE"));
-        if !told && beforehand.is_none() {
+        let here = self.metadata_in(items);
+        let told = here.is_complete();
+        let beforehand = self.metadata.get(&uid).cloned().unwrap_or_default();
+        let flags = here.flags.or(beforehand.flags);
+        let internal_date = here.internal_date.or(beforehand.internal_date);
+        let (Some(flags), Some(internal_date)) = (flags, internal_date) else {
             self.order_is_bad = true;
-            return;
-        }
-        let (known_flags, known_date) = beforehand.cloned().unwrap_or_default();
-        let flags = items.flags.as_ref().map_or(known_flags, |set| self.mailbox.flags.flags(set));
-        let internal_date = items.internal_date.map(model_date).or(known_date);
+            return Ok(());
+        };
         self.order_is_good |= items.uid.is_some() && told;
         self.body = Body::Of(uid, 0);
         let head = Head { id: MessageId::Uid(uid), flags, internal_date, size: Some(size) };
         into.push(Fetched::Piece(Piece::Head(head)));
+        Ok(())
+    }
+
+    /// What a FETCH line tells; what cannot be read counts as told.
+    fn metadata_in(&mut self, items: &Items) -> Metadata {
+        let unreadable = |wanted: &[u8]| items.bad_items.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        let flags = items.flags.as_ref().map(|set| self.mailbox.flags.flags(set));
+        let internal_date = items.internal_date.map(|date| Some(model_date(date)));
+        Metadata {
+            flags: flags.or_else(|| unreadable(b"FLAGS").then(Flags::default)),
+            internal_date: internal_date.or_else(|| unreadable(b"INTERNALDATE").then_some(None)),
+        }
+    }
+
+    /// The next operation must not read on either: its answers could be mixed up as well.
+    fn out_of_step(&mut self, what: &str) -> ConnectorError {
+        self.mailbox.connection.abort();
+        self.mailbox.connection.place.protocol(what)
     }
 
     fn add_chunk(&mut self, mut chunk: Bytes, into: &mut Vec<Fetched>) -> usize {
@@ -301,15 +390,14 @@ impl ImapFetch<'_> {
             self.hear(items);
             return Ok(());
         };
-        if items.uid.is_some_and(|told| told != uid) {
-            // The next operation must not read on: its answers could be mixed up as well.
-            self.mailbox.connection.abort();
-            return Err(self.mailbox.connection.place.protocol("a message came under two UIDs"));
+        if items.uid != Some(uid) {
+            return Err(self.out_of_step("a message came without its UID, or under two of them"));
         }
         for asked in &mut self.in_flight {
             asked.unanswered.remove(&uid);
         }
         self.metadata.remove(&uid);
+        self.listed.remove(&uid);
         into.push(Fetched::Piece(Piece::End));
         Ok(())
     }
@@ -317,10 +405,20 @@ impl ImapFetch<'_> {
     /// A FETCH line without a body, or with one that was passed over.
     fn hear(&mut self, items: &Items) {
         let Some(uid) = items.uid else { return };
-        if self.in_flight.front().is_some_and(|asked| asked.metadata) {
-            let flags = items.flags.as_ref().map(|set| self.mailbox.flags.flags(set)).unwrap_or_default();
-            self.metadata.insert(uid, (flags, items.internal_date.map(model_date)));
-            return;
+        match self.in_flight.front_mut().map(|asked| (asked.purpose, asked)) {
+            Some((Purpose::Metadata, _)) => {
+                let told = self.metadata_in(items);
+                let known = self.metadata.entry(uid).or_default();
+                // News of its flags may come in between.
+                known.flags = told.flags.or(known.flags.take());
+                known.internal_date = told.internal_date.or(known.internal_date.take());
+                return;
+            }
+            Some((Purpose::Presence, asked)) => {
+                asked.heard_of.insert(uid);
+                return;
+            }
+            _ => {}
         }
         // News of its flags alone are no answer.
         if items.body_nil || items.internal_date.is_some() || matches!(self.body, Body::Skipped) {
@@ -333,22 +431,37 @@ impl ImapFetch<'_> {
     fn end_command(&mut self, done: &Done, into: &mut Vec<Fetched>) {
         let Some(index) = self.in_flight.iter().position(|asked| asked.tag == done.tag) else { return };
         let Some(asked) = self.in_flight.remove(index) else { return };
+        match asked.purpose {
+            Purpose::Bodies => self.end_many(&asked, done),
+            Purpose::Alone { .. } => self.end_alone(&asked, done, into),
+            Purpose::Metadata => self.end_metadata(&asked, done),
+            Purpose::Noop => {
+                let uids: UidSet = asked.unanswered.into_iter().collect();
+                self.waiting.extend(uids.split_for_line(MAX_SET_BYTES).into_iter().map(Request::Presence));
+            }
+            Purpose::Presence => {
+                for uid in asked.unanswered {
+                    if done.is_ok() && !asked.heard_of.contains(&uid) {
+                        self.listed.remove(&uid);
+                        into.push(Fetched::Gone(MessageId::Uid(uid)));
+                    } else if self.listed.insert(uid) {
+                        self.waiting.push_back(Request::Alone { uid, suspect: false });
+                    } else {
+                        let error = self.unreadable(uid, "it lists the message and sends nothing for it");
+                        into.push(Fetched::Unreadable(MessageId::Uid(uid), error));
+                    }
+                }
+            }
+        }
+    }
+
+    fn end_many(&mut self, asked: &Asked, done: &Done) {
         let mut again = UidSet::new();
-        for uid in asked.unanswered {
-            let heard_of = asked.heard_of.contains(&uid);
-            let id = MessageId::Uid(uid);
-            let nothing_there = done.is_ok() && !heard_of || done.code == Some(Code::ExpungeIssued);
-            if asked.alone && nothing_there || done.is_ok() && !heard_of && !self.order_is_bad {
-                into.push(Fetched::Gone(id));
-            } else if !asked.alone {
-                // Dovecot sends NIL for a message that was expunged a moment ago, as for one that it cannot read.
-                again.push(uid);
-            } else if done.is_ok() {
-                let error = self.unreadable(uid, "it sends nothing for the message's body");
-                into.push(Fetched::Unreadable(id, error));
+        for uid in &asked.unanswered {
+            if done.is_ok() && !asked.heard_of.contains(uid) && !self.order_is_bad {
+                self.doubtful.insert(*uid);
             } else {
-                let error = self.unreadable(uid, format_args!("\"{}\"", done.refusal().words));
-                into.push(Fetched::Unreadable(id, error));
+                again.push(*uid);
             }
         }
         if again.is_empty() {
@@ -359,25 +472,59 @@ impl ImapFetch<'_> {
             return;
         }
         for uid in again.iter() {
+            // Dovecot sends NIL for a message that was expunged a moment ago, as for one that it cannot read.
             self.waiting.push_back(Request::Alone { uid, suspect: false });
         }
     }
 
-    /// The connection is lost: remembers at which message, if it was at one.
-    fn note_break(&self, error: &ConnectorError) {
-        if error.kind() != ErrorKind::ConnectionLost && error.kind() != ErrorKind::Protocol {
+    fn end_alone(&mut self, asked: &Asked, done: &Done, into: &mut Vec<Fetched>) {
+        let Some(&uid) = asked.unanswered.first() else { return };
+        let heard_of = asked.heard_of.contains(&uid);
+        if done.is_ok() && !heard_of || done.code == Some(Code::ExpungeIssued) {
+            self.doubtful.insert(uid);
             return;
         }
+        let without_metadata = self.order_is_bad && !self.metadata.get(&uid).is_some_and(Metadata::is_complete);
+        if done.is_ok() && without_metadata && self.metadata_again.insert(uid) {
+            self.waiting.push_back(Request::Metadata(UidSet::single(uid)));
+            self.waiting.push_back(Request::Alone { uid, suspect: false });
+            return;
+        }
+        let error = if done.is_ok() {
+            self.unreadable(uid, "it sends nothing for the message's body")
+        } else {
+            self.unreadable(uid, format_args!("\"{}\"", done.refusal().words))
+        };
+        into.push(Fetched::Unreadable(MessageId::Uid(uid), error));
+    }
+
+    /// One message whose metadata cannot be told must not cost the others theirs.
+    fn end_metadata(&mut self, asked: &Asked, done: &Done) {
+        if done.is_ok() || asked.unanswered.len() < 2 {
+            return;
+        }
+        for uid in asked.unanswered.iter().rev() {
+            let known = self.metadata.get(uid).is_some_and(Metadata::is_complete);
+            if !known && self.metadata_again.insert(*uid) {
+                self.waiting.push_front(Request::Metadata(UidSet::single(*uid)));
+            }
+        }
+    }
+
+    /// The connection is lost: remembers at which message, if it was at one. Outages are no message's fault: a break
+    /// counts in the middle of a body, or where nothing else was asked for.
+    fn note_break(&self, error: &ConnectorError) {
+        if !matches!(error.kind(), ErrorKind::ConnectionLost | ErrorKind::Protocol | ErrorKind::TimedOut) {
+            return;
+        }
+        let alone = self.in_flight.front().filter(|asked| asked.purpose.is_alone());
+        let suspect = alone.is_some_and(|asked| asked.purpose == Purpose::Alone { suspect: true });
         let under_way = match self.body {
             Body::Of(uid, bytes) => Some((uid, bytes)),
-            _ => None,
+            _ => alone.and_then(|asked| asked.unanswered.first()).map(|uid| (*uid, 0)),
         };
-        let alone = || {
-            let asked = self.in_flight.front().filter(|asked| asked.alone)?;
-            asked.unanswered.first().map(|uid| (*uid, 0))
-        };
-        if let Some((uid, offset)) = under_way.or_else(alone) {
-            self.mailbox.suspects.note(self.place(uid), offset);
+        if let Some((uid, offset)) = under_way {
+            self.mailbox.suspects.note(self.place(uid), offset, suspect || offset > 0);
         }
     }
 }
@@ -419,7 +566,7 @@ impl Fetch for ImapFetch<'_> {
             if into.len() > before {
                 return Ok(true);
             }
-            if self.in_flight.is_empty() && self.waiting.is_empty() {
+            if self.in_flight.is_empty() && self.waiting.is_empty() && self.doubtful.is_empty() {
                 return Ok(false);
             }
             bytes = 0;
@@ -449,10 +596,21 @@ mod tests {
     fn only_breaks_at_the_same_byte_make_a_message_suspicious() {
         let suspects = Suspects::default();
         let place = || ("INBOX".to_owned(), 1, 7);
-        suspects.note(place(), 100);
-        suspects.note(place(), 5000);
+        suspects.note(place(), 100, true);
+        suspects.note(place(), 5000, true);
         assert_eq!(suspects.breaks(&place()), 1);
-        suspects.note(place(), 5000);
+        suspects.note(place(), 5000, true);
         assert_eq!(suspects.breaks(&place()), 2);
+    }
+
+    #[test]
+    fn an_outage_makes_a_suspect_and_counts_for_nothing() {
+        let suspects = Suspects::default();
+        let place = || ("INBOX".to_owned(), 1, 7);
+        for _ in 0..5 {
+            suspects.note(place(), 0, false);
+        }
+        assert_eq!(suspects.breaks(&place()), 0);
+        assert!(suspects.0.lock().unwrap().contains_key(&place()), "it is asked for alone");
     }
 }

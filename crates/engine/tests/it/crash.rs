@@ -179,3 +179,56 @@ async fn ids_that_become_void_before_a_first_pass_has_ended_are_not_believed() {
         }
     }
 }
+
+/// Every how many-th step of the second run is cut; which of them changes with the seed.
+const SECOND_STRIDE: u64 = 2;
+
+/// Cut, begun again and cut again: the worst that recovery can meet.
+async fn twice(kinds: impl IntoIterator<Item = (&'static str, MemoryTraits, MemoryTraits)>) {
+    let seed = std::env::var("LIMOSA_CRASH_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| u64::from(std::process::id()));
+    println!("LIMOSA_CRASH_SEED={seed}");
+    let mut cuts = 0;
+    for (kind, source, target) in kinds {
+        for case in &CASES {
+            let undisturbed = Faults::none();
+            begin(case, &source, &target).await.pass_with(&undisturbed).await;
+            for (step, moment) in places(undisturbed.steps(), 0, 1) {
+                let recovery = Faults::none();
+                let mut world = begin(case, &source, &target).await;
+                world.pass_with(&Faults::at(step, moment, Verdict::Kill)).await;
+                world.pass_with(&recovery).await;
+                for (second, then) in places(recovery.steps(), seed, SECOND_STRIDE) {
+                    let verdict = if (second + seed) % 3 == 0 { Verdict::Cut } else { Verdict::Kill };
+                    let mut world = begin(case, &source, &target).await;
+                    world.pass_with(&Faults::at(step, moment, Verdict::Kill)).await;
+                    world.pass_with(&Faults::at(second, then, verdict)).await;
+                    let first = &undisturbed.log()[step as usize];
+                    let what = format!(
+                        "{} / {kind} / killed {moment:?} {first}, {verdict:?} {then:?} step {second}",
+                        case.name
+                    );
+                    converges(&mut world, &what).await;
+                    cuts += 2;
+                }
+            }
+        }
+    }
+    println!("{cuts} cuts, two a case");
+    assert!(cuts >= 20_000, "{cuts} cuts");
+}
+
+fn places(steps: u64, seed: u64, stride: u64) -> impl Iterator<Item = (u64, Moment)> {
+    let steps = (seed % stride..steps).step_by(stride as usize);
+    steps.flat_map(|step| [(step, Moment::Before), (step, Moment::After)])
+}
+
+#[tokio::test(start_paused = true)]
+async fn cut_twice_the_end_is_the_same() {
+    twice(kinds().into_iter().step_by(2)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn cut_twice_between_other_stores_the_end_is_the_same() {
+    twice(kinds().into_iter().skip(1).step_by(2)).await;
+}
