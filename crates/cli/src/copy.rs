@@ -65,7 +65,11 @@ pub async fn one_pass(
     Ok(report)
 }
 
-async fn take_ledger(
+/// Takes the pair's ledger; with `wait`, when another run has ended.
+///
+/// # Errors
+/// If it cannot be had.
+pub async fn take_ledger(
     store: &SqliteStore,
     key: &PairKey,
     wait: bool,
@@ -103,6 +107,11 @@ pub fn cannot_work(error: PassError, source: &str, target: &str) -> Failure {
 /// A connector knows what helps, and not how it is typed.
 fn connector(side: &str, account: &str, error: &ConnectorError) -> Failure {
     let mut failure = Failure::connector(&format!("{side} {account}"), error);
+    use ErrorKind::{ConnectionLost, ServerFault, Throttled, TimedOut};
+    if matches!(error.kind(), ConnectionLost | ServerFault | Throttled | TimedOut) {
+        // What may be over later is a reason to run it again, not to change something.
+        failure.exit = Exit::Unfinished;
+    }
     if error.kind() == ErrorKind::Tls {
         let hint =
             failure.hint.get_or_insert_with(|| "to trust this server, compare its certificate with its owner".into());

@@ -1,6 +1,6 @@
 //! The exit codes, as documented in `docs/cli.md`.
 
-use limosa_engine::Outcome;
+use limosa_engine::{Grade, Outcome};
 
 /// How the command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,17 @@ impl From<Outcome> for Exit {
             Outcome::Complete => Self::Complete,
             Outcome::Exceptions => Self::Exceptions,
             Outcome::Unfinished => Self::Unfinished,
+        }
+    }
+}
+
+/// A comparison ends with what it found.
+impl From<Grade> for Exit {
+    fn from(grade: Grade) -> Self {
+        match grade {
+            Grade::Perfect | Grade::Good => Self::Complete,
+            Grade::Investigate => Self::Exceptions,
+            Grade::Poor => Self::Unfinished,
         }
     }
 }

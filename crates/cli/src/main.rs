@@ -4,15 +4,17 @@
 //!
 //! - [`args`], [`endpoint`], [`settings`]: what was typed, and what it means.
 //! - [`secrets`], [`open`]: from settings to connectors and ledgers.
-//! - [`copy`], [`list`], [`check`], [`ledger`]: the commands.
+//! - [`copy`], [`list`], [`check`], [`verify`], [`ledger`], [`evidence`], [`key`]: the commands.
 //! - [`status`], [`summary`], [`failure`], [`exit`]: what a person and a script are told.
 
 mod args;
 mod check;
 mod copy;
 mod endpoint;
+mod evidence;
 mod exit;
 mod failure;
+mod key;
 mod ledger;
 mod list;
 mod logging;
@@ -26,6 +28,7 @@ mod status;
 mod stopping;
 mod summary;
 mod terminal;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -67,6 +70,24 @@ fn run() -> Result<Exit, Failure> {
             let connectors = check::open(&settings)?;
             runtime.block_on(check::run(settings, connectors, screen))
         }
+        Settings::Verify(settings) => {
+            let pair = open::pair(&settings.pair, true)?;
+            runtime.block_on(verify::run(settings, pair, screen))
+        }
+        Settings::EvidenceMake(settings) => {
+            let pair = open::pair(&settings.pair, true)?;
+            runtime.block_on(evidence::make(settings, pair, screen))
+        }
+        Settings::EvidenceCheck(settings) => {
+            // A file that cannot be believed is told before anybody is asked for a password.
+            let checked = evidence::check_file(&settings)?;
+            let against = evidence::open_against(&settings, &checked)?;
+            runtime.block_on(evidence::check(settings, checked, against))
+        }
+        Settings::EvidenceProve(settings) => evidence::prove(&settings),
+        Settings::EvidenceShow(settings) => evidence::show(&settings),
+        Settings::KeyNew(file) => key::new(&file, output.json),
+        Settings::KeyShow(file) => key::show(&file, output.json),
         Settings::LedgerList(settings) => runtime.block_on(ledger::list(settings)),
         Settings::LedgerForget(settings) => runtime.block_on(ledger::forget(settings)),
     }

@@ -49,6 +49,20 @@ pub fn source_alone(settings: &SideSettings, may_ask: bool) -> Result<Arc<dyn Co
     connector(settings, LineEnds::Crlf, may_ask)
 }
 
+/// The connector of a mailbox that is held beside evidence: its bytes are read as they were when it was attested.
+///
+/// # Errors
+/// If its secret is missing, or certificates cannot be read.
+pub fn beside_evidence(
+    settings: &SideSettings,
+    header: &limosa_evidence::Header,
+) -> Result<Arc<dyn Connector>, Failure> {
+    let between_maildirs = [&header.source, &header.target].iter().all(|account| account.starts_with("maildir:"));
+    let is_the_target = account(&settings.endpoint) == header.target;
+    let line_ends = if between_maildirs || is_the_target { LineEnds::AsStored } else { LineEnds::Crlf };
+    connector(settings, line_ends, true)
+}
+
 fn is_maildir(side: &SideSettings) -> bool {
     matches!(side.endpoint, Endpoint::Maildir(_))
 }

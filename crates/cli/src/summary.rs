@@ -143,6 +143,18 @@ fn notes(report: &Report, text: &mut String) {
     listed("Differences that nothing explains", report.discrepancies.len(), differences, text);
 }
 
+/// One line for a pair of a list, and what did not come over, by name.
+pub fn lines(report: &Report, paint: Paint) -> String {
+    let mut text = one_line(report, paint);
+    text.push('\n');
+    exceptions(report, paint, &mut text);
+    let refused = report.folder_notes.iter().filter(|note| note.code == "refused");
+    for note in refused {
+        let _ = writeln!(text, "  {}: {} ({})", note.folder, note.reason, note.code);
+    }
+    text
+}
+
 fn exceptions(report: &Report, paint: Paint, text: &mut String) {
     let (changed, left): (Vec<_>, Vec<_>) = report.exceptions.iter().partition(|exception| exception.stands());
     listed(&paint.yellow("Left behind"), left.len(), left.into_iter().map(exception), text);

@@ -5,3 +5,4 @@
 
 pub mod imap;
 pub mod maildir;
+mod twins;

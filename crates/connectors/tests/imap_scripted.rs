@@ -123,6 +123,9 @@ async fn one_bad_message_costs_no_other() {
             }
             peer.send(format!("{tag} {answer}\r\n")).await;
         }
+        let (tag, command) = peer.command().await;
+        assert_eq!((command.as_str(), peer.heard[peer.heard.len() - 2].contains("NOOP")), ("UID FETCH 3 (UID)", true));
+        peer.send(format!("{tag} OK not there\r\n")).await;
     };
     let (connector, server) = serve(script).await;
     let mut mailbox = connector.open().await.unwrap();
@@ -308,11 +311,12 @@ async fn a_refused_batch_is_rolled_back_and_a_refused_message_is_refused() {
         ("OK done", "1 stored None"),
         ("OK [APPENDUID 8 5] of another validity", "1 stored None"),
         ("OK [APPENDUID 7 5:6] too many", "1 stored None"),
+        ("OK [APPENDUID 7 2] of a message that was there before", "1 stored None"),
         ("OK [APPENDUID 7 5] done", "1 stored Some(5)"),
     ] {
         let script = move |mut peer: Peer| async move {
             peer.sign_in(&format!("{PLAIN} LITERAL+ UIDPLUS")).await;
-            peer.select(0).await;
+            peer.select(2).await;
             let line = peer.line().await;
             assert!(line.ends_with("{3+}"), "{line}");
             assert_eq!(peer.line().await, "abc");

@@ -40,10 +40,11 @@ pub async fn set_flags(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut 
 /// Those of the target and the ledger.
 pub async fn remove(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work) -> Result<(), Stop> {
     let removed = std::mem::take(&mut work.steps.remove);
-    if removed.is_empty() {
+    let mut ids: IdList = entries_of(&work.ledger, &removed).map(|entry| entry.target).collect();
+    ids.extend(work.strays.drain(..));
+    if ids.is_empty() {
         return Ok(());
     }
-    let ids: IdList = entries_of(&work.ledger, &removed).map(|entry| entry.target).collect();
     sessions.target.remove(&work.target, &ids).await.map_err(Stop::target)?;
     work.done.removed += ids.len();
     for id in &removed {

@@ -16,10 +16,12 @@
 //! - [`apply`]: the steps that move no bytes.
 //! - [`verify`]: the comparison at the end, with what is [`expected`], and what is in [`doubt`].
 //! - [`check`]: what a copy would meet, with nothing written.
+//! - [`audit`]: both sides compared anew, with nothing written; [`grade`]: how good the target's copy is.
 //! - [`sides`], [`stop`]: the connections to both sides, and what ends an attempt.
 //! - [`summary`]: what was done, gathered for the report; [`work`]: one folder while it is worked on.
 
 mod apply;
+pub mod audit;
 pub mod check;
 mod copy;
 mod doubt;

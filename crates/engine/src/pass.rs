@@ -139,6 +139,9 @@ impl Attempt<'_> {
             },)?;
         let mut outlook = self.outlook(&source, target.clone()).await?;
         self.summary.surveyed(&outlook.known);
+        if outlook.plan.pairs.is_empty() && !self.options.folders.only.is_empty() {
+            return Ok(Some(nothing_matches()));
+        }
         if self.is_unchanged(&outlook) {
             self.summary.unchanged(&outlook.plan, &outlook.known);
             sessions.close().await;
@@ -313,12 +316,13 @@ impl Attempt<'_> {
     /// Holds back deletions that look like an accident.
     fn hold_deletions(&mut self, works: &mut [Work], known: &BTreeMap<FolderPath, LedgerFolder>) -> Option<Unfinished> {
         let all: u64 = known.values().map(|folder| folder.messages).sum();
-        let removed: u64 = works.iter().map(|work| work.steps.remove.len() as u64).sum();
+        let removed: u64 = works.iter().map(Work::removals).sum();
         if self.options.deletions != Deletions::Follow || all < LARGE_MAILBOX || removed * 2 <= all {
             return None;
         }
-        for work in works.iter_mut().filter(|work| !work.steps.remove.is_empty()) {
+        for work in works.iter_mut().filter(|work| work.removals() > 0) {
             work.steps.remove.clear();
+            work.strays.clear();
             work.incomplete = true;
         }
         Some(Unfinished {
@@ -353,7 +357,7 @@ impl Attempt<'_> {
         }
         // Removing comes last, after everything that was to be copied or moved stands.
         let all_stands = works.iter().all(|work| !work.incomplete);
-        for work in works.iter_mut().filter(|work| !work.steps.remove.is_empty()) {
+        for work in works.iter_mut().filter(|work| work.removals() > 0) {
             work.incomplete |= !all_stands;
             if all_stands {
                 let removed = apply::remove(sessions, ledger.as_ref(), work).await;
@@ -455,6 +459,14 @@ impl Attempt<'_> {
         };
         self.summary.discrepancies = discrepancies;
         Ok(unfinished)
+    }
+}
+
+fn nothing_matches() -> Unfinished {
+    Unfinished {
+        code: "nothing-matches".into(),
+        what: "no folder of the source matches --only".into(),
+        hint: Some("limosa check shows the folders; `*` does not go beyond one name, `**` does".into()),
     }
 }
 

@@ -8,7 +8,7 @@ use limosa_model::{Exception, Folder, FolderLedger, FolderPath, IdList, Ledger, 
 use crate::expected::Expected;
 use crate::folders::FolderPair;
 use crate::inspect::{SourceListing, TargetListing, inspect_source, inspect_target};
-use crate::options::Options;
+use crate::options::{Deletions, Options};
 use crate::plan::{FolderSteps, SourceDelta, TargetDelta, by_flags, plan_folder};
 use crate::recover::{Found, Outlines, Seekers, match_by_content};
 use crate::sides::Sessions;
@@ -55,8 +55,13 @@ pub async fn prepare(
     let (changed, of_folder): (Vec<&Exception>, Vec<&Exception>) = of_folder.partition(|exception| exception.stands());
     let mut left_behind: HashSet<MessageId> = of_folder.into_iter().map(|exception| exception.id.clone()).collect();
     let mut ended = Vec::new();
+    let mut former = FolderLedger::new();
     let (source, found_there) = loop {
         if forget {
+            // What stood there for a source that gives its ids anew is told by content, as long as the target's ids hold.
+            if before.target == target_path && same_ids(target.as_ref(), &before.target_ids) {
+                former = std::mem::take(&mut entries);
+            }
             entries = FolderLedger::new();
             before = unknown(&pair.source, &target_path, target.as_ref());
             // The ledger forgets them with all the rest.
@@ -110,6 +115,7 @@ pub async fn prepare(
         left_behind,
         ended,
         vanished: Vec::new(),
+        strays: Vec::new(),
         incomplete: source.short,
     };
     if !work.steps.drop.is_empty() && !options.dry_run {
@@ -120,6 +126,11 @@ pub async fn prepare(
         ledger.settle(&work.source.path, &Settlement { removed, ..Settlement::default() }).await?;
     }
     adopt(sessions, ledger, &mut work, &found_there.delta.unexplained, options.dry_run).await?;
+    if options.deletions != Deletions::Keep {
+        let stands = |target: &MessageId| found_there.delta.unexplained.contains(target);
+        let targets = former.iter().map(|entry| entry.target);
+        work.strays = targets.filter(|target| work.ledger.source_of(target).is_none() && stands(target)).collect();
+    }
     Ok(work)
 }
 
@@ -247,6 +258,7 @@ pub async fn prepare_gone(
         left_behind: HashSet::new(),
         ended: Vec::new(),
         vanished: Vec::new(),
+        strays: Vec::new(),
         incomplete: false,
     })
 }

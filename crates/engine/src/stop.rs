@@ -58,7 +58,8 @@ impl Stop {
     /// Whether it may be over in a moment, even if nothing has worked yet.
     pub fn may_pass_by_itself(&self) -> bool {
         let Self::Connector { error, .. } = self else { return false };
-        matches!(error.kind(), ErrorKind::ConnectionLost | ErrorKind::Throttled | ErrorKind::ServerFault)
+        use ErrorKind::{ConnectionLost, ServerFault, Throttled, TimedOut};
+        matches!(error.kind(), ConnectionLost | ServerFault | Throttled | TimedOut)
     }
 
     /// How long to wait before another attempt, if one can help.

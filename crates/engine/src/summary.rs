@@ -150,7 +150,7 @@ impl Summary {
             for (flags, ids) in &work.steps.set_flags {
                 steps.push(Step::SetFlags(target.clone(), ids.len() as u64, flags.clone()));
             }
-            let removed = work.steps.remove.len() as u64;
+            let removed = work.removals();
             steps.extend(some(removed, Step::Remove(target.clone(), removed)));
         }
         for gone in &plan.gone {
@@ -202,7 +202,7 @@ impl Summary {
             } else {
                 done.flags_set
             },
-            removed: if self.dry_run { work.map_or(0, |work| work.steps.remove.len() as u64) } else { done.removed },
+            removed: if self.dry_run { work.map_or(0, Work::removals) } else { done.removed },
             moved: done.moved,
             unchanged: stands.saturating_sub(done.copied.messages + done.found + done.flags_set + done.moved),
             exceptions: 0,

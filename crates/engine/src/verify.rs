@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use limosa_model::ledger::Settlement;
 use limosa_model::{Exception, Folder, IdList, Ledger, Mailbox, MessageId, Scope, Watermark};
 
+use crate::apply::set_flags;
 use crate::expected::Difference;
-use crate::inspect::compare_target;
+use crate::inspect::{TargetListing, compare_target};
+use crate::plan::{by_flags, entries_of};
 use crate::recover::{Digests, header_field, read_digests};
 use crate::report::Discrepancy;
 use crate::sides::Sessions;
@@ -33,11 +35,14 @@ pub struct Comparison {
 /// # Errors
 /// Those of the connections and the ledger.
 pub async fn compare(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work) -> Result<Comparison, Stop> {
-    let target = sessions.target.as_mut();
-    let since = work.target_watermark.clone();
-    let (entries, permanent, expected) = (&work.ledger, &work.permanent, &work.expected);
-    let listing = compare_target(target, &work.target, since.as_ref(), entries, permanent, expected).await;
-    let listing = listing.map_err(Stop::target)?;
+    let mut listing = list(sessions, work).await?;
+    if !listing.delta.drifted.is_empty() {
+        // A run that was cut off between noting a message and setting its flags leaves this behind.
+        let drifted = entries_of(&work.ledger, &listing.delta.drifted);
+        work.steps.set_flags = by_flags(drifted.map(|entry| (entry.source, entry.flags)));
+        set_flags(sessions, ledger, work).await?;
+        listing = list(sessions, work).await?;
+    }
     let differing = |id: &MessageId, what: &str| Discrepancy {
         folder: work.source.path.clone(),
         id: Some(id.clone()),
@@ -62,6 +67,13 @@ pub async fn compare(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Wo
     };
     work.incomplete |= !work.steps.copy.iter().all(|id| accounted(&id));
     Ok(Comparison { discrepancies, watermark: listing.watermark })
+}
+
+async fn list(sessions: &mut Sessions, work: &Work) -> Result<TargetListing, Stop> {
+    let since = work.target_watermark.as_ref();
+    let (entries, permanent, expected) = (&work.ledger, &work.permanent, &work.expected);
+    let listing = compare_target(sessions.target.as_mut(), &work.target, since, entries, permanent, expected).await;
+    listing.map_err(Stop::target)
 }
 
 /// Settles both watermarks, so that the next pass begins from here. The target's is the one that its listing gave: what was

@@ -45,8 +45,18 @@ pub struct Work {
     pub ended: Vec<MessageId>,
     /// Messages that the source said were gone when they were to be copied.
     pub vanished: Vec<MessageId>,
+    /// Messages that stood on the target for messages of a source that has given all ids anew, and have no like there now: to be
+    /// removed, by target id.
+    pub strays: Vec<MessageId>,
     /// Something was not done that should have been: the folder is looked at again next time.
     pub incomplete: bool,
+}
+
+impl Work {
+    /// Messages to be removed from the target.
+    pub fn removals(&self) -> u64 {
+        (self.steps.remove.len() + self.strays.len()) as u64
+    }
 }
 
 /// A message that was not taken, or not given.

@@ -141,6 +141,7 @@ fn groups(path: &Path) -> Result<Vec<Vec<FolderPath>>, EvidenceError> {
 struct Attested {
     messages: Vec<Expected>,
     flags: Vec<Flags>,
+    known: HashMap<Flags, u32>,
 }
 
 #[derive(Debug)]
@@ -151,11 +152,7 @@ struct Expected {
     id: MessageId,
 }
 
-fn load(
-    path: &Path,
-    report: &Report,
-    group: &[FolderPath],
-) -> Result<BTreeMap<FolderPath, Attested>, EvidenceError> {
+fn load(path: &Path, report: &Report, group: &[FolderPath]) -> Result<BTreeMap<FolderPath, Attested>, EvidenceError> {
     let mut loaded: BTreeMap<FolderPath, Attested> =
         group.iter().map(|folder| (folder.clone(), Attested::default())).collect();
     let mut last: Option<(Arc<FolderPair>, bool)> = None;
@@ -180,11 +177,16 @@ fn load(
 
 impl Attested {
     fn push(&mut self, digest: Digest, flags: &Flags, id: MessageId) {
-        let known = self.flags.iter().position(|known| known == flags).unwrap_or_else(|| {
-            self.flags.push(flags.clone());
-            self.flags.len() - 1
-        });
-        self.messages.push(Expected { digest, flags: known as u32, seen: false, id });
+        let flags = match self.known.get(flags) {
+            Some(&known) => known,
+            None => {
+                let new = self.flags.len() as u32;
+                self.flags.push(flags.clone());
+                self.known.insert(flags.clone(), new);
+                new
+            }
+        };
+        self.messages.push(Expected { digest, flags, seen: false, id });
     }
 
     /// A message of that content that nothing has been found for yet; of those flags, where they matter.

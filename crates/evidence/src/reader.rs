@@ -211,7 +211,8 @@ impl<R: Read> Reader<R> {
         let (mut footer, mut signature) = ([0; FOOTER_LENGTH], [0; 64]);
         self.input.fill(&mut footer, part)?;
         self.input.fill(&mut signature, part)?;
-        let after = self.input.bytes.read(&mut [0]).map_err(|error| EvidenceError::file(&self.input.path, "read", error))?;
+        let after =
+            self.input.bytes.read(&mut [0]).map_err(|error| EvidenceError::file(&self.input.path, "read", error))?;
         if after > 0 {
             return Err(EvidenceError::damaged(part(), "something follows it"));
         }
@@ -266,18 +267,15 @@ pub fn check(path: &Path, key: &PublicKey) -> Result<Report, EvidenceError> {
 ///
 /// # Errors
 /// As [`check`]; or the first that `each` gives.
-pub fn inspect(
-    path: &Path,
-    mut each: impl FnMut(&Row) -> Result<(), EvidenceError>,
-) -> Result<Report, EvidenceError> {
+pub fn inspect(path: &Path, mut each: impl FnMut(&Row) -> Result<(), EvidenceError>) -> Result<Report, EvidenceError> {
     let mut reader = Reader::open(path)?;
     let mut approved = 0;
     while let Some(row) = reader.next_row()? {
-        if let Row::Exception(left) = &row {
-            if let Some(approval) = &left.approval {
-                approval.validate()?;
-                approved += 1;
-            }
+        if let Row::Exception(left) = &row
+            && let Some(approval) = &left.approval
+        {
+            approval.validate()?;
+            approved += 1;
         }
         each(&row)?;
     }

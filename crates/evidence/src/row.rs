@@ -26,7 +26,7 @@ pub struct Record {
     pub source_id: MessageId,
     /// Its id on the target.
     pub target_id: MessageId,
-    /// When it was received, as it stands on the target; `None` where that is not known.
+    /// When it was received, by the source's word; `None` where that is not known.
     pub internal_date: Option<InternalDate>,
     /// Bytes, as they were counted when it was read.
     pub size: u64,

@@ -209,20 +209,27 @@ impl Default for PermanentFlags {
 }
 
 impl PermanentFlags {
-    /// What this folder keeps of `flags`, and the names it would drop.
+    /// What this folder keeps of `flags`, and the names it would drop. A keyword that is no atom (RFC 9051 §9) is dropped
+    /// everywhere: no command can carry it.
     pub fn keep(&self, flags: &Flags) -> (Flags, Vec<String>) {
         let system = flags.system.intersection(self.system);
         let mut dropped: Vec<String> = flags.system.difference(self.system).names().map(str::to_owned).collect();
-        if self.new_keywords {
+        if self.new_keywords && flags.keywords().iter().all(|keyword| is_atom(keyword)) {
             return (Flags { system, keywords: flags.keywords.clone() }, dropped);
         }
-        let (kept, lost): (Vec<&Box<str>>, Vec<&Box<str>>) = flags
-            .keywords()
-            .iter()
-            .partition(|keyword| self.keywords.iter().any(|known| known.eq_ignore_ascii_case(keyword)));
+        let (kept, lost): (Vec<&Box<str>>, Vec<&Box<str>>) = flags.keywords().iter().partition(|keyword| {
+            let known = || self.keywords.iter().any(|known| known.eq_ignore_ascii_case(keyword));
+            is_atom(keyword) && (self.new_keywords || known())
+        });
         dropped.extend(lost.into_iter().map(|keyword| keyword.to_string()));
         (Flags::new(system, kept.into_iter().cloned()), dropped)
     }
+}
+
+/// Whether this can be an IMAP keyword: `flag-keyword = atom`.
+fn is_atom(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_graphic() && !b"({)%*\"\\]".contains(&byte);
+    !name.is_empty() && name.bytes().all(allowed)
 }
 
 #[cfg(test)]
@@ -250,5 +257,14 @@ mod tests {
         let (kept, dropped) = folder.keep(&Flags::from_names(["\\Seen", "\\Flagged", "$Junk", "Work"]).0);
         assert_eq!(kept.names().collect::<Vec<_>>(), ["\\Seen", "$Junk"]);
         assert_eq!(dropped, ["\\Flagged", "Work"]);
+    }
+
+    #[test]
+    fn a_keyword_that_no_command_can_carry_is_dropped_and_told() {
+        let flags = Flags::new(SystemFlags::SEEN, ["$ok", "two words", "[tag]", "wichtig\u{fc}", "a{b}", "x}"]);
+        let (kept, mut dropped) = PermanentFlags::default().keep(&flags);
+        assert_eq!(kept.names().collect::<Vec<_>>(), ["\\Seen", "$ok", "x}"]);
+        dropped.sort();
+        assert_eq!(dropped, ["[tag]", "a{b}", "two words", "wichtig\u{fc}"]);
     }
 }

@@ -177,8 +177,8 @@ pub trait Mailbox: Send {
     /// Costs nothing a message on the wire where the store can say ranges.
     async fn arrivals(&mut self, folder: &Folder, since: Option<&Watermark>) -> Result<IdList>;
 
-    /// Header blocks of these messages, at most 1,000 a call. Messages that are gone are left out. A header longer than
-    /// 1 MiB is cut there, the same way every time.
+    /// Header blocks of these messages, at most 1,000 a call. Messages that are gone are left out, and no others. A header
+    /// longer than 1 MiB is cut there, the same way every time.
     async fn headers(&mut self, folder: &Folder, ids: &IdList) -> Result<Vec<HeaderItem>>;
 
     /// Begins to fetch these messages.

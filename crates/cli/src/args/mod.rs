@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod evidence;
 mod side;
 
+pub use evidence::{EvidenceCheckArgs, EvidenceCommand, EvidenceMakeArgs, KeyCommand};
 pub use side::{LoginForm, SideArgs, SourceArgs, TargetArgs};
 
 /// Moves mailboxes from one mail server to another, while their owners go on working.
@@ -25,9 +27,17 @@ pub enum Command {
     Copy(Box<CopyArgs>),
     /// Sign in and tell what a copy would meet: folders, sizes, what the target would refuse, and how long it would take.
     Check(Box<CheckArgs>),
+    /// Compare both sides anew, independent of what the copy believed. Nothing is changed on either side.
+    Verify(Box<VerifyArgs>),
     /// See or forget what has been recorded of a pair.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Attest in a signed file what stands on both sides, and check such a file.
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
+    /// Make and see the keys that evidence is signed with.
+    #[command(subcommand)]
+    Key(KeyCommand),
 }
 
 /// How a command speaks. Taken by every command.
@@ -87,6 +97,40 @@ pub struct CheckArgs {
     pub source_side: SourceArgs,
     #[command(flatten)]
     pub target_side: TargetArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The mailbox that was copied from. It is only read.
+    pub source: String,
+    /// The mailbox that was copied to. It is only read.
+    pub target: String,
+    /// How deep to look.
+    #[arg(long, value_name = "DEPTH", value_enum, default_value_t = DepthArg::Metadata)]
+    pub depth: DepthArg,
+    /// When another run works on the pair, wait for it to end.
+    #[arg(long)]
+    pub wait: bool,
+    #[command(flatten)]
+    pub folders: FolderArgs,
+    #[command(flatten)]
+    pub state: StateArgs,
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    #[command(flatten)]
+    pub source_side: SourceArgs,
+    #[command(flatten)]
+    pub target_side: TargetArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum DepthArg {
+    /// Number of messages in each folder.
+    Counts,
+    /// Every message's size, internal date and flags.
+    Metadata,
+    /// Every message's bytes too, read from both sides.
+    Content,
 }
 
 #[derive(Debug, Subcommand)]

@@ -88,7 +88,7 @@ fn tell(done: &Done, run: &RunSettings) -> Result<(), Failure> {
     match &done.result {
         Ok(report) if run.json => write_json(report),
         Ok(report) if run.quiet && report.outcome == Outcome::Complete => Ok(()),
-        Ok(report) => write_out(&format!("{}\n", summary::one_line(report, Paint::stdout()))),
+        Ok(report) => write_out(&summary::lines(report, Paint::stdout())),
         Err(failure) if run.json => write_json(&Failed::typed(source, target, failure)),
         Err(failure) => {
             let mut text = format!("{}  line {line}", Paint::stdout().red("failed"));

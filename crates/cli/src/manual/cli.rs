@@ -58,11 +58,21 @@ Ctrl-C ends the process at once, with code 130; nothing is lost or doubled by th
 
 /// The exit codes and what they mean.
 const EXITS: [(Exit, &str); 5] = [
-    (Exit::Complete, "Everything stands on the target, and the comparison agrees."),
+    (
+        Exit::Complete,
+        "Everything stands on the target, and the comparison agrees. `verify`: the grade is perfect or good.",
+    ),
     (Exit::CannotWork, "It cannot work as it is: wrong password, unknown host, another run on the same pair."),
     (Exit::Usage, "What was typed makes no sense; nothing was done."),
-    (Exit::Exceptions, "Finished, with exceptions: messages or folders that were left behind, each by name."),
-    (Exit::Unfinished, "Not finished, or with `--list` a pair that did not finish or cannot work: run it again."),
+    (
+        Exit::Exceptions,
+        "Finished, with exceptions: messages or folders that were left behind, each by name. `verify`: the grade is investigate. \
+         `evidence check --against`: something attested is not there.",
+    ),
+    (
+        Exit::Unfinished,
+        "Not finished, or with `--list` a pair that did not finish or cannot work: run it again. `verify`: the grade is poor.",
+    ),
 ];
 
 fn render() -> String {

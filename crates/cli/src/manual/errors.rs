@@ -20,12 +20,15 @@ fn endpoint_codes() -> BTreeSet<String> {
 
 /// The codes that the program itself gives.
 fn own_codes() -> BTreeSet<String> {
-    const SOURCES: [&str; 5] = [
+    const SOURCES: [&str; 8] = [
+        include_str!("../evidence/make.rs"),
+        include_str!("../evidence/mod.rs"),
         include_str!("../copy.rs"),
         include_str!("../failure.rs"),
         include_str!("../ledger.rs"),
         include_str!("../list/mod.rs"),
         include_str!("../secrets.rs"),
+        include_str!("../verify.rs"),
     ];
     let mut codes = BTreeSet::from(["usage".to_owned()]);
     for source in SOURCES {

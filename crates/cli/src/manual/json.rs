@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use limosa_model::PairKey;
 use serde_json::Value;
 
-use super::{page, sample_check, sample_report};
+use super::{page, sample_audit, sample_check, sample_report};
 use crate::copy::Failed;
+use crate::evidence::make::sample_made;
+use crate::evidence::sample_found;
 use crate::failure::Failure;
+use crate::key::sample_key;
 use crate::ledger::sample_standing;
 
 /// Every field with the path to it: `copied.messages`, `folders[].source`.
@@ -65,6 +68,18 @@ fn every_field_of_a_failure_is_described() {
 #[test]
 fn every_field_of_a_check_is_described() {
     check("limosa check --json", sample_check());
+}
+
+#[test]
+fn every_field_of_an_audit_is_described() {
+    check("limosa verify --json", sample_audit());
+}
+
+#[test]
+fn every_field_of_evidence_is_described() {
+    check("limosa evidence make --json", sample_made());
+    check("limosa evidence check --json", sample_found());
+    check("limosa key new --json", sample_key());
 }
 
 #[test]

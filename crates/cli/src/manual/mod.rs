@@ -7,7 +7,7 @@ mod errors;
 mod json;
 mod samples;
 
-pub use samples::{sample_check, sample_report};
+pub use samples::{sample_audit, sample_check, sample_report};
 
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")

@@ -1,5 +1,6 @@
 //! Documents in which every field holds something.
 
+use limosa_engine::audit::{AuditReport, AuditedFolder, Counts, Depth, Difference, Kind};
 use limosa_engine::check::{
     CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, QuotaCheck, TooBig, UnkeptFlag,
 };
@@ -121,5 +122,61 @@ pub fn sample_check() -> CheckReport {
             assumptions: vec!["it holds".into()],
         }),
         seconds: 0.3,
+    }
+}
+
+/// What an audit may answer.
+pub fn sample_audit() -> AuditReport {
+    let folder = FolderPath::new(["Gesendet"]);
+    let wire = WireBytes { received: 10_000, sent: 500 };
+    let difference = |kind, id, what: &str| Difference {
+        kind,
+        folder: folder.clone(),
+        source_id: Some(MessageId::Uid(id)),
+        target_id: Some(MessageId::Uid(id + 10)),
+        message_id: Some(format!("<{id}@example.org>")),
+        messages: 1,
+        what: what.into(),
+    };
+    AuditReport {
+        source: "imap://a@old.example:993".into(),
+        target: "imap://a@new.example:993".into(),
+        depth: Depth::Content,
+        grade: Grade::Poor,
+        reasons: vec!["1 difference(s) that nothing explains".into()],
+        folders: vec![AuditedFolder {
+            source: folder.clone(),
+            source_name: "INBOX.Gesendet".into(),
+            target: FolderPath::new(["Sent"]),
+            exists: true,
+            source_messages: 12,
+            target_messages: 11,
+            compared: 10,
+            by_content: 1,
+        }],
+        folder_notes: vec![FolderNote {
+            folder: FolderPath::new(["All Mail"]),
+            code: "view".into(),
+            reason: "its messages stand in other folders".into(),
+        }],
+        compared: 10,
+        read: Volume { messages: 10, bytes: 30_000 },
+        looked_again: 2,
+        counts: Counts { missing: 1, arrived: 1, ..Counts::default() },
+        differences: vec![
+            difference(Kind::Missing, 9, "the ledger says that it stands on the target, and it does not"),
+            difference(Kind::Arrived, 12, "has come since the last pass"),
+        ],
+        dropped_flags: vec![DroppedFlag { folder: folder.clone(), flag: "Work".into() }],
+        unfinished: Some(Unfinished {
+            code: "connection-lost".into(),
+            what: "the connection was lost".into(),
+            hint: Some("run it again".into()),
+        }),
+        round_trips: Sides { source: 4, target: 5 },
+        wire_bytes: Sides { source: wire, target: wire },
+        connections: Sides { source: 1, target: 1 },
+        seconds: 1.5,
+        peak_rss_bytes: 20_000_000,
     }
 }

@@ -2,15 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+use limosa_engine::audit::{AuditOptions, Depth};
 use limosa_engine::{Deletions, Options};
 
-use crate::args::{CheckArgs, Command, CopyArgs, DeletionsArg, LedgerCommand, OutputArgs, StateArgs, Typed};
+use crate::args::{
+    CheckArgs, Command, CopyArgs, DeletionsArg, DepthArg, KeyCommand, LedgerCommand, OutputArgs, StateArgs, Typed,
+    VerifyArgs,
+};
 use crate::endpoint::Endpoint;
 use crate::failure::Usage;
 
+mod evidence;
 mod folders;
 mod side;
 
+pub use evidence::{EvidenceCheckSettings, EvidenceMakeSettings, EvidenceProveSettings, EvidenceShowSettings};
 pub use folders::folder_rules;
 pub use side::{Credential, Side, SideOptions, SideSettings};
 
@@ -23,8 +29,15 @@ pub enum Settings {
     Copy(CopySettings),
     List(ListSettings),
     Check(CheckSettings),
+    Verify(VerifySettings),
     LedgerList(LedgerListSettings),
     LedgerForget(LedgerForgetSettings),
+    EvidenceMake(EvidenceMakeSettings),
+    EvidenceCheck(EvidenceCheckSettings),
+    EvidenceProve(EvidenceProveSettings),
+    EvidenceShow(EvidenceShowSettings),
+    KeyNew(PathBuf),
+    KeyShow(PathBuf),
 }
 
 /// Both mailboxes of a pair, and how to sign in to them.
@@ -79,6 +92,21 @@ pub struct CheckSettings {
     pub json: bool,
 }
 
+/// `limosa verify`
+#[derive(Debug)]
+pub struct VerifySettings {
+    pub pair: PairSettings,
+    pub options: AuditOptions,
+    /// Folder of the ledger.
+    pub state: PathBuf,
+    /// Wait while another run works on the pair.
+    pub wait: bool,
+    /// Write JSON to standard output.
+    pub json: bool,
+    /// Say nothing where all is well.
+    pub quiet: bool,
+}
+
 /// `limosa ledger list`
 #[derive(Debug)]
 pub struct LedgerListSettings {
@@ -106,6 +134,10 @@ impl Settings {
         match typed.command {
             Command::Copy(args) => copy(*args, &output),
             Command::Check(args) => check(*args, &output),
+            Command::Verify(args) => verify(*args, &output),
+            Command::Evidence(command) => evidence::read(command, &output),
+            Command::Key(KeyCommand::New { file }) => Ok(Self::KeyNew(file)),
+            Command::Key(KeyCommand::Show { file }) => Ok(Self::KeyShow(file)),
             Command::Ledger(LedgerCommand::List(state)) => {
                 Ok(Self::LedgerList(LedgerListSettings { state: state_folder(&state)?, json: output.json }))
             }
@@ -174,6 +206,31 @@ fn check(args: CheckArgs, output: &OutputArgs) -> Result<Settings, Usage> {
         target,
         folders: folder_rules(&args.folders)?,
         json: output.json,
+    }))
+}
+
+fn verify(args: VerifyArgs, output: &OutputArgs) -> Result<Settings, Usage> {
+    let allow_cleartext = args.connection.allow_cleartext;
+    let source = SideOptions::read(Side::Source, args.source_side.0)?;
+    let target = SideOptions::read(Side::Target, args.target_side.0)?;
+    Ok(Settings::Verify(VerifySettings {
+        pair: PairSettings {
+            source: one_side(Side::Source, &args.source, source, allow_cleartext)?,
+            target: one_side(Side::Target, &args.target, target, allow_cleartext)?,
+        },
+        options: AuditOptions {
+            depth: match args.depth {
+                DepthArg::Counts => Depth::Counts,
+                DepthArg::Metadata => Depth::Metadata,
+                DepthArg::Content => Depth::Content,
+            },
+            folders: folder_rules(&args.folders)?,
+            ..AuditOptions::default()
+        },
+        state: state_folder(&args.state)?,
+        wait: args.wait,
+        json: output.json,
+        quiet: output.quiet,
     }))
 }
 

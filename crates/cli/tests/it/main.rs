@@ -2,6 +2,7 @@
 
 mod check;
 mod copy;
+mod evidence;
 mod ledger;
 mod list;
 mod secrets;

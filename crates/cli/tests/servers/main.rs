@@ -8,4 +8,5 @@ mod costs;
 mod fidelity;
 mod soak;
 mod trouble;
+mod verify;
 mod world;

@@ -147,7 +147,7 @@ impl Program {
     pub fn command(&self, arguments: &[&str], ca_file: &std::path::Path) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_limosa"));
         command.args(arguments).arg("--state").arg(self.state.path());
-        if matches!(arguments.first(), Some(&"copy" | &"check")) {
+        if matches!(arguments.first(), Some(&"copy" | &"check" | &"verify")) {
             command.arg("--source-ca-file").arg(ca_file).arg("--target-ca-file").arg(ca_file);
         }
         command.env("LIMOSA_SOURCE_PASSWORD", PASSWORD).env("LIMOSA_TARGET_PASSWORD", PASSWORD);
@@ -161,7 +161,16 @@ impl Program {
     }
 
     pub async fn copy_urls(&self, source: &str, target: &str, server: &Server, options: &[&str]) -> Run {
-        let mut arguments = vec!["copy", source, target, "--json"];
+        self.run("copy", [source, target], server, options).await
+    }
+
+    /// `limosa verify --json` with these options, to its end.
+    pub async fn verify(&self, source: &Account<'_>, target: &Account<'_>, options: &[&str]) -> Run {
+        self.run("verify", [&source.url(), &target.url()], source.server, options).await
+    }
+
+    async fn run(&self, command: &str, urls: [&str; 2], server: &Server, options: &[&str]) -> Run {
+        let mut arguments = vec![command, urls[0], urls[1], "--json"];
         arguments.extend(options);
         let output = self.command(&arguments, server.ca_file()).output().await.unwrap();
         let out = String::from_utf8(output.stdout).unwrap();

@@ -2,11 +2,10 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use limosa_imap::command::{Command, FetchItems, HeaderFields, SearchKey};
+use limosa_imap::command::{Command, FetchItems, SearchKey};
 use limosa_imap::response::{Code, Fetch, Untagged};
 use limosa_imap::{MAX_SET_BYTES, UidSet};
 use limosa_model::mailbox::{Basis, Cursor, Detail, Page};
-use limosa_model::message::HeaderItem;
 use limosa_model::{ConnectorError, ErrorKind, Folder, IdList, InternalDate, Item, MessageId, Retry, Scope, Watermark};
 
 use super::flags::FlagCache;
@@ -21,11 +20,11 @@ const PAGE: u32 = 10_000;
 /// A server tells all changes at once. More than this are not kept, and the folder is listed instead.
 const CHANGES_KEPT: usize = 200_000;
 
-/// UIDs that one answer without ranges may name: such an answer is one line.
-const SEARCHED: u64 = 500_000;
+/// UIDs that one answer to SEARCH may name: it is one line, and lines have a limit.
+const SEARCHED: u32 = 500_000;
 
-/// A header longer than this is cut.
-const HEADER: usize = 1 << 20;
+/// SEARCH commands sent at once.
+const SEARCHES: usize = 64;
 
 /// A listing under way.
 pub(crate) struct Listing {
@@ -36,6 +35,18 @@ pub(crate) struct Listing {
     vanished: IdList,
     /// Names the next page.
     cursor: u64,
+    count: Count,
+}
+
+/// What shows whether a listing of all messages was full.
+#[derive(Clone, Copy)]
+struct Count {
+    /// Messages told so far.
+    told: u64,
+    /// [`ImapMailbox::expunged_at_opening`] of the folder.
+    expunged: u64,
+    /// [`ImapMailbox::openings`] then: what went while another folder was open was not announced.
+    openings: u64,
 }
 
 enum Rest {
@@ -185,8 +196,10 @@ impl ImapMailbox {
                 return Err(selected.err().unwrap_or_else(|| self.connection.place.protocol("no folder is open")));
             }
         };
+        let uids_last = selected.is_ok_and(|selected| selected.uids_last);
+        let count = Count { told: 0, expunged: self.expunged_at_opening, openings: self.openings };
         let basis = match then {
-            Some(then) if !now.keeps_ids_of(&then) => Basis::Renumbered,
+            Some(then) if !uids_last || !now.keeps_ids_of(&then) => Basis::Renumbered,
             Some(then) => match self.delta(folder, &then, &now, changes).await? {
                 Some(changes) => {
                     self.listing = Some(Listing {
@@ -196,6 +209,7 @@ impl ImapMailbox {
                         vanished: id_list(&changes.vanished, now.next),
                         rest: Rest::Items(in_order(changes.items, now.next).into()),
                         cursor: 0,
+                        count,
                     });
                     return self.page(folder, detail).await;
                 }
@@ -211,6 +225,7 @@ impl ImapMailbox {
             rest: Rest::Ranges(ranges),
             vanished: IdList::new(),
             cursor: 0,
+            count,
         });
         self.page(folder, detail).await
     }
@@ -264,7 +279,7 @@ impl ImapMailbox {
 
     /// Ranges of UIDs that together hold all messages of the open folder, a page at most each.
     async fn ranges(&mut self, folder: &Folder, now: &Position) -> Result<VecDeque<(u32, u32)>> {
-        if now.messages == 0 || now.next <= 1 {
+        if now.messages == 0 {
             return Ok(VecDeque::new());
         }
         if now.messages <= u64::from(PAGE) {
@@ -284,14 +299,16 @@ impl ImapMailbox {
         let Some(mut listing) = self.listing.take() else {
             return Err(self.connection.place.protocol("a page of no listing was asked for"));
         };
+        let look_again = (listing.cursor > 0, listing.position.validity);
         let mut present = Vec::new();
         match &mut listing.rest {
             Rest::Ranges(ranges) => {
                 if let Some((first, last)) = ranges.pop_front() {
                     let range = [UidSet::range(first, last)];
-                    let items = self.list_messages(folder, &range, detail, listing.cursor > 0).await?;
+                    let items = self.list_messages(folder, &range, detail, look_again).await?;
                     present = in_order(items, listing.position.next);
                     present.retain(|item| (first..=last).contains(&uid(item)));
+                    listing.count.told += present.len() as u64;
                 }
             }
             Rest::Items(items) => {
@@ -300,7 +317,7 @@ impl ImapMailbox {
                 if detail == Detail::Metadata && !present.is_empty() {
                     let uids: UidSet = present.iter().map(uid).collect();
                     let sets = uids.split_for_line(MAX_SET_BYTES);
-                    let items = self.list_messages(folder, &sets, detail, listing.cursor > 0).await?;
+                    let items = self.list_messages(folder, &sets, detail, look_again).await?;
                     // Who is gone since the changes were told is in the next ones.
                     present = in_order(items, listing.position.next);
                     let known: HashSet<u32> = uids.iter().collect();
@@ -309,7 +326,12 @@ impl ImapMailbox {
             }
         }
         let over = match &listing.rest {
-            Rest::Ranges(ranges) => ranges.is_empty(),
+            Rest::Ranges(ranges) => {
+                if ranges.is_empty() && listing.count.openings == self.openings {
+                    self.is_full(folder, listing.count, &listing.position)?;
+                }
+                ranges.is_empty()
+            }
             Rest::Items(items) => items.is_empty(),
         };
         listing.cursor += 1;
@@ -324,16 +346,34 @@ impl ImapMailbox {
         Ok(page)
     }
 
+    /// That all messages were told, but those that went meanwhile: what a server leaves out would be taken for removed.
+    fn is_full(&self, folder: &Folder, count: Count, then: &Position) -> Result<()> {
+        let gone = self.connection.expunged.saturating_sub(count.expunged);
+        if count.told.saturating_add(gone) >= then.messages {
+            return Ok(());
+        }
+        let (server, name) = (self.connection.place.server(), &folder.name);
+        let text = format!(
+            "{server} says that folder \"{name}\" holds {} messages, and tells of {} only",
+            then.messages, count.told
+        );
+        Err(ConnectorError::new(Scope::Folder, Retry::Now, ErrorKind::ServerFault, text)
+            .hint("the folder's index on the server may be damaged"))
+    }
+
     /// Lists messages of these sets; a folder that the same call has just opened need not be looked at again.
     async fn list_messages(
         &mut self,
         folder: &Folder,
         sets: &[UidSet],
         detail: Detail,
-        look_again: bool,
+        (look_again, validity): (bool, u32),
     ) -> Result<Vec<Item>> {
         if look_again {
-            self.ensure_selected(folder, &UidSet::new()).await?;
+            let selected = self.ensure_selected(folder, &UidSet::new()).await?;
+            if selected.position.validity != validity {
+                return Err(self.made_anew(folder));
+            }
         }
         let mut items = Vec::new();
         let wanted = detail.items();
@@ -363,20 +403,23 @@ impl ImapMailbox {
             return Ok(IdList::new());
         }
         let return_all = self.can_use(b"ESEARCH");
-        let width = if return_all || now.messages <= SEARCHED {
-            u32::MAX
-        } else {
-            u32::try_from(u64::from(now.next) * SEARCHED / 2 / now.messages).unwrap_or(u32::MAX).max(1)
-        };
+        let width = if now.messages <= u64::from(SEARCHED) { u32::MAX } else { SEARCHED };
+        let mut unreadable = false;
         let mut start = first;
         while start < now.next {
-            let end = start.saturating_add(width - 1).min(now.next - 1);
-            let uids = UidSet::range(start, end);
-            let command = Command::UidSearch { return_all, criteria: &[SearchKey::Uid(&uids)] };
+            let mut tags = Vec::new();
+            while start < now.next && tags.len() < SEARCHES {
+                let end = start.saturating_add(width - 1).min(now.next - 1);
+                let uids = UidSet::range(start, end);
+                let command = Command::UidSearch { return_all, criteria: &[SearchKey::Uid(&uids)] };
+                tags.push(self.connection.send(&command));
+                start = end + 1;
+            }
             let done = self
                 .connection
-                .run(&command, |data| match data {
+                .finish(&tags, |data| match data {
                     Untagged::Esearch(answer) => {
+                        unreadable |= answer.unknown.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"ALL"));
                         for (first, last) in answer.all.iter().flat_map(|all| all.ranges()) {
                             found.push_range(*first, *last);
                         }
@@ -385,15 +428,21 @@ impl ImapMailbox {
                     _ => {}
                 })
                 .await?;
-            if !done.is_ok() {
+            if let Some(done) = done.iter().find(|done| !done.is_ok()) {
                 return Err(self.connection.place.refused("search", Some(&folder.name), &done.refusal()));
             }
-            let Some(after) = end.checked_add(1) else { break };
-            start = after;
+        }
+        if unreadable {
+            return Err(self.connection.place.protocol("what it found cannot be read"));
         }
         let mut ids = IdList::new();
         for (low, high) in found.normalized().ranges() {
             ids.push_uids((*low).max(first), (*high).min(now.next - 1));
+        }
+        if first == 1 {
+            let expunged = self.expunged_at_opening;
+            let count = Count { told: ids.len(), expunged, openings: self.openings };
+            self.is_full(folder, count, now)?;
         }
         Ok(ids)
     }
@@ -403,53 +452,8 @@ impl ImapMailbox {
         let selected = self.select(folder, None, drop).await?;
         self.has_same_ids(folder, &selected)?;
         let now = selected.position;
-        let then = since.and_then(Position::parse).filter(|then| now.keeps_ids_of(then));
+        let then = since.and_then(Position::parse).filter(|then| selected.uids_last && now.keeps_ids_of(then));
         self.search(folder, then.map_or(1, |then| then.next), &now).await
-    }
-
-    /// Header blocks of messages.
-    pub(crate) async fn read_headers(&mut self, folder: &Folder, ids: &IdList) -> Result<Vec<HeaderItem>> {
-        let mut headers = Vec::new();
-        let uids = uid_set(ids);
-        if uids.is_empty() {
-            return Ok(headers);
-        }
-        self.ensure_selected(folder, &uids).await?;
-        let items = FetchItems {
-            flags: true,
-            size: true,
-            internal_date: true,
-            header: HeaderFields::All,
-            ..FetchItems::default()
-        };
-        let sets = uids.split_for_line(MAX_SET_BYTES);
-        let ask = |uids| {
-            let command = Command::UidFetch { uids, items, changed_since: None, vanished: false };
-            self.connection.send(&command)
-        };
-        let tags: Vec<_> = sets.iter().map(ask).collect();
-        let flag_cache = &mut self.flags;
-        let take = |data: Untagged| {
-            let Untagged::Fetch(fetch) = data else { return };
-            let flags = fetch.flags.as_ref().map(|set| flag_cache.flags(set)).unwrap_or_default();
-            let (Some(uid), Some(header)) = (fetch.uid, fetch.header) else { return };
-            if !uids.contains(uid) {
-                return;
-            }
-            // A copy, since a slice would keep the whole read buffer in memory.
-            let header = bytes::Bytes::copy_from_slice(&header[..header.len().min(HEADER)]);
-            let size = fetch.size.unwrap_or(header.len() as u64);
-            let internal_date = fetch.internal_date.map(model_date);
-            headers.push(HeaderItem { id: MessageId::Uid(uid), flags, size, internal_date, header });
-        };
-        let done = self.connection.finish(&tags, take).await?;
-        match done.iter().find(|done| !done.is_ok()) {
-            // A server that cannot give one of them gives the others: who misses one asks for it alone.
-            Some(done) if headers.is_empty() => {
-                Err(self.connection.place.refused("give headers from", Some(&folder.name), &done.refusal()))
-            }
-            _ => Ok(headers),
-        }
     }
 
     /// Bytes of all messages in a folder, by the server's word.

@@ -51,7 +51,8 @@ async fn addresses(place: &Place) -> Result<Vec<SocketAddr>, ConnectorError> {
     let host = place.host.trim_start_matches('[').trim_end_matches(']');
     let unknown = || {
         let text = format!("the host \"{}\" is not known", place.host);
-        ConnectorError::new(Scope::Endpoint, Retry::Never, ErrorKind::Unreachable, text)
+        // A resolver may be out of order for a moment.
+        ConnectorError::new(Scope::Endpoint, Retry::Now, ErrorKind::Unreachable, text)
             .hint("check the spelling of the host's name, and that this machine can resolve names")
     };
     let found = tokio::net::lookup_host((host, place.port)).await.map_err(|error| unknown().because(error))?;

@@ -21,13 +21,16 @@ use limosa_model::{ConnectorError, Meter};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::connect::Stream;
-use super::error::{Place, Reason, Refusal, reason_in_words, speaks_of_throttling, words_for_people};
+use super::error::{Place, Reason, Refusal, reason_in_words, words_for_people};
 
 /// As long as more is to come, less than this is not worth a system call.
 const WORTH_WRITING: usize = 64 * 1024;
 
 /// Slices of one vectored write.
 const SLICES: usize = 64;
+
+/// So many bytes of messages nobody wants any more are read to keep the connection; a new one is cheaper than more.
+const GIVEN_UP: usize = 8 << 20;
 
 /// LOGOUT is a courtesy: no longer than this for it to leave.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -47,6 +50,8 @@ pub(crate) struct Connection {
     pub(crate) enabled: Vec<Bytes>,
     pub(crate) namespaces: Option<Namespaces>,
     pub(crate) signed_in: bool,
+    /// Messages that were announced as gone since the connection began. Only differences mean something.
+    pub(crate) expunged: u64,
     capabilities_known: bool,
     stream: Stream,
     decoder: Decoder,
@@ -89,12 +94,11 @@ impl Done {
         let words = words_for_people(&self.text);
         let reason = match &self.code {
             Some(Code::OverQuota) => Reason::OverQuota,
-            Some(Code::TooBig | Code::Limit) => Reason::TooBig,
+            Some(Code::TooBig) => Reason::TooBig,
             Some(Code::NoPerm | Code::ReadOnly) => Reason::NoPermission,
             Some(Code::TryCreate | Code::NonExistent) => Reason::Missing,
             Some(Code::Throttled) => Reason::Throttled,
             Some(Code::InUse | Code::Unavailable | Code::ServerBug) => Reason::Transient,
-            _ if speaks_of_throttling(&words) => Reason::Throttled,
             _ => reason_in_words(&words),
         };
         Refusal { reason, words }
@@ -126,6 +130,7 @@ impl Connection {
             enabled: Vec::new(),
             namespaces: None,
             signed_in: false,
+            expunged: 0,
             capabilities_known: false,
             stream,
             decoder: Decoder::new(Limits::default()),
@@ -248,6 +253,14 @@ impl Connection {
             Untagged::Enabled(names) => self.enabled.extend(names.iter().map(|name| Bytes::copy_from_slice(name))),
             Untagged::Namespace(namespaces) => self.namespaces = Some(namespaces),
             Untagged::Id(fields) => self.id = fields,
+            Untagged::Expunge(_) => {
+                self.expunged += 1;
+                return Ok(Some(data));
+            }
+            Untagged::Vanished { earlier: false, ref uids } => {
+                self.expunged = self.expunged.saturating_add(uids.len());
+                return Ok(Some(data));
+            }
             Untagged::Condition { kind: Condition::Bye, text, .. } => {
                 self.dead = true;
                 return Err(if self.greeting.is_empty() {
@@ -313,8 +326,15 @@ impl Connection {
         if self.dead {
             return Err(self.place.lost("it was broken before"));
         }
+        let mut bytes = 0;
         while self.decoder.in_body() || self.pipeline.iter().any(|command| command.state == Owner::Operation) {
-            self.next().await?;
+            if let Incoming::BodyChunk(chunk) = self.next().await? {
+                bytes += chunk.len();
+            }
+            if bytes > GIVEN_UP {
+                self.abort();
+                return Err(self.place.lost("more was on its way for an operation given up than is worth reading"));
+            }
         }
         Ok(())
     }
@@ -426,6 +446,17 @@ impl Connection {
     pub(crate) fn take_stream(&mut self) -> Stream {
         self.decoder = Decoder::new(Limits::default());
         std::mem::replace(&mut self.stream, Stream::Gone)
+    }
+
+    /// Forgets all that was said so far: before TLS it may have been somebody else who said it (RFC 9051 §6.2.1).
+    pub(crate) fn forget_all(&mut self) {
+        self.capabilities = Capabilities::new();
+        self.capabilities_known = false;
+        self.id.clear();
+        self.enabled.clear();
+        self.namespaces = None;
+        // Not empty, which it is until the server has greeted.
+        self.greeting = "IMAP server".into();
     }
 
     pub(crate) fn set_stream(&mut self, stream: Stream) {

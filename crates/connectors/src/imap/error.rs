@@ -1,5 +1,8 @@
 //! How an IMAP endpoint's errors are told: scope, retry, kind, names, and what a person can do.
 
+use std::time::Duration;
+
+use limosa_imap::quirk::suggested_backoff;
 use limosa_model::{ConnectorError, ErrorKind, Retry, Scope};
 
 /// Which account on which server an error speaks of.
@@ -12,6 +15,12 @@ pub(crate) struct Place {
 
 /// What a server says is shown to people up to this many characters.
 const WORDS: usize = 300;
+
+/// How long to leave a server alone that holds us back and does not say for how long.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// No server is taken at its word for longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 impl Place {
     /// `host:port`, with brackets around an IPv6 address.
@@ -59,7 +68,7 @@ impl Place {
     }
 
     pub(crate) fn throttled(&self, words: &str) -> ConnectorError {
-        let pause = Retry::After(std::time::Duration::from_secs(60));
+        let pause = Retry::After(pause(words));
         let text = format!("{} holds us back, saying \"{words}\"", self.server());
         ConnectorError::new(Scope::Endpoint, pause, ErrorKind::Throttled, text)
             .hint("use fewer connections, or have the server allow more for each user and address")
@@ -76,7 +85,7 @@ impl Place {
             Reason::NoPermission => ConnectorError::new(scope, Retry::Never, ErrorKind::NotPermitted, text)
                 .hint("the account needs rights on this folder"),
             Reason::Throttled => {
-                let pause = Retry::After(std::time::Duration::from_secs(60));
+                let pause = Retry::After(pause(&refusal.words));
                 ConnectorError::new(Scope::Endpoint, pause, ErrorKind::Throttled, text)
             }
             Reason::Transient => ConnectorError::new(scope, Retry::Now, ErrorKind::ServerFault, text),
@@ -121,42 +130,42 @@ pub(crate) fn words_for_people(text: &[u8]) -> String {
 
 /// Whether a BYE or NO without a code means that there are too many connections or commands.
 pub(crate) fn speaks_of_throttling(words: &str) -> bool {
-    let words = words.to_ascii_lowercase();
-    const SIGNS: [&str; 7] = [
-        "too many",
-        "maximum number of connections",
-        "connection limit",
-        "simultaneous connections",
-        "rate limit",
-        "throttl",
-        "try again later",
-    ];
-    SIGNS.iter().any(|sign| words.contains(sign))
+    reason_in_words(words) == Reason::Throttled
+}
+
+/// How long to wait for a server that holds us back: as it says, else a minute.
+fn pause(words: &str) -> Duration {
+    suggested_backoff(words.as_bytes()).map_or(PAUSE, |said| said.min(LONGEST_PAUSE))
 }
 
 /// What a refusal without a telling code speaks of, by the words of servers that have no codes (Courier, old Exchange).
 pub(crate) fn reason_in_words(words: &str) -> Reason {
     let words = words.to_ascii_lowercase();
-    let says = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
-    if says(&["quota", "mailbox is full", "out of space"]) {
-        return Reason::OverQuota;
-    }
-    if says(&["too big", "too large", "message size", "maximum size", "exceeds"]) {
-        return Reason::TooBig;
-    }
-    if says(&["permission denied", "access denied", "read-only", "read only", "not permitted"]) {
-        return Reason::NoPermission;
-    }
-    if says(&["doesn't exist", "does not exist", "nonexistent", "no such mailbox", "not found"]) {
-        return Reason::Missing;
-    }
-    if says(&["throttl", "too many", "rate limit"]) {
-        return Reason::Throttled;
-    }
-    if says(&["internal error", "temporar", "try again", "unavailable", "busy", "locked", "timeout", "timed out"]) {
-        return Reason::Transient;
-    }
-    Reason::Other
+    // The first that fits counts: what stands above is told more surely by its words.
+    const SIGNS: [(Reason, &[&str]); 7] = [
+        (
+            Reason::Throttled,
+            &[
+                "too many",
+                "maximum number of connections",
+                "connection limit",
+                "simultaneous connections",
+                "rate limit",
+                "throttl",
+            ],
+        ),
+        (Reason::OverQuota, &["quota", "mailbox is full", "out of space"]),
+        (Reason::TooBig, &["too big", "too large", "message size", "maximum size", "exceeds"]),
+        (Reason::NoPermission, &["permission denied", "access denied", "read-only", "read only", "not permitted"]),
+        (Reason::Missing, &["doesn't exist", "does not exist", "nonexistent", "no such mailbox", "not found"]),
+        (Reason::Throttled, &["try again later"]),
+        (
+            Reason::Transient,
+            &["internal error", "temporar", "try again", "unavailable", "busy", "locked", "timeout", "timed out"],
+        ),
+    ];
+    let found = SIGNS.iter().find(|(_, signs)| signs.iter().any(|sign| words.contains(sign)));
+    found.map_or(Reason::Other, |(reason, _)| *reason)
 }
 
 #[cfg(test)]
@@ -177,6 +186,21 @@ mod tests {
         assert_eq!(reason_in_words("APPEND failed: message exceeds the maximum"), Reason::TooBig);
         assert_eq!(reason_in_words("Mailbox doesn't exist: x"), Reason::Missing);
         assert_eq!(reason_in_words("Invalid message"), Reason::Other);
+        assert_eq!(reason_in_words("Mailbox is full, try again later"), Reason::OverQuota);
+        assert_eq!(reason_in_words("Not now, try again later"), Reason::Throttled);
+    }
+
+    #[test]
+    fn a_server_that_says_how_long_to_wait_is_left_alone_for_so_long() {
+        let place = Place { host: "h".into(), port: 993, user: "u".into() };
+        let words = "Request is throttled. Suggested Backoff Time: 299609 milliseconds";
+        let refusal = Refusal { reason: Reason::Throttled, words: words.into() };
+        let said = Retry::After(Duration::from_millis(299_609));
+        assert_eq!(place.refused("open", Some("x"), &refusal).retry(), said);
+        assert_eq!(place.farewell(words.as_bytes()).retry(), said);
+        assert_eq!(place.throttled("slowly").retry(), Retry::After(PAUSE));
+        let mad = "throttled. Suggested Backoff Time: 99999999999999 milliseconds";
+        assert_eq!(place.throttled(mad).retry(), Retry::After(LONGEST_PAUSE));
     }
 
     #[test]

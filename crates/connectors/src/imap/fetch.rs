@@ -7,13 +7,12 @@
 //! is gone: it is, when a listing made after a NOOP lacks it.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use limosa_imap::{MAX_SET_BYTES, UidSet};
 use limosa_imap::command::{BodyKind, Command, FetchItems};
 use limosa_imap::response::{Code, Fetch as Items, Tag, Untagged};
+use limosa_imap::{MAX_SET_BYTES, UidSet};
 use limosa_model::mailbox::{Fetch, Fetched, Result};
 use limosa_model::{
     ConnectorError, ErrorKind, Flags, Folder, Head, IdList, InternalDate, MessageId, Piece, Retry, Scope,
@@ -22,6 +21,7 @@ use limosa_model::{
 use super::changes::{model_date, uid_set};
 use super::connection::{Done, Incoming};
 use super::mailbox::ImapMailbox;
+use super::suspects::Place;
 
 /// Messages of one command.
 const MESSAGES: u64 = 200;
@@ -38,9 +38,6 @@ const BUDGET: usize = 1 << 20;
 /// Largest piece of a body.
 const PIECE: usize = 256 * 1024;
 
-/// A message at which the connection broke this often at the very same byte is given up.
-const BREAKS: u32 = 2;
-
 const WHOLE: FetchItems<'static> = FetchItems {
     flags: true,
     internal_date: true,
@@ -51,40 +48,6 @@ const WHOLE: FetchItems<'static> = FetchItems {
     body: BodyKind::Whole,
     extra: &[],
 };
-
-/// Messages at which connections broke: servers that find a message damaged while sending it can only hang up
-/// (Dovecot), and would do so for ever.
-#[derive(Debug, Default)]
-pub(crate) struct Suspects(Mutex<HashMap<Place, Break>>);
-
-/// Folder, UIDVALIDITY, UID.
-type Place = (String, u32, u32);
-
-#[derive(Clone, Copy, Debug)]
-struct Break {
-    /// Bytes of the body that had come.
-    offset: u64,
-    times: u32,
-}
-
-impl Suspects {
-    fn breaks(&self, place: &Place) -> u32 {
-        let breaks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        breaks.get(place).map_or(0, |known| known.times)
-    }
-
-    /// A connection broke there. Only breaks at the same byte count: a bad line breaks anywhere. Where it is not certain
-    /// that the message was to blame, it becomes a suspect and no more: the next time it is asked for with nothing else.
-    fn note(&self, place: Place, offset: u64, certain: bool) {
-        let mut breaks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = breaks.entry(place).or_insert(Break { offset, times: 0 });
-        if !certain {
-            return;
-        }
-        *known =
-            if known.offset == offset { Break { offset, times: known.times + 1 } } else { Break { offset, times: 1 } };
-    }
-}
 
 /// A fetch under way.
 pub(crate) struct ImapFetch<'a> {
@@ -201,19 +164,15 @@ impl ImapMailbox {
 impl ImapFetch<'_> {
     /// Messages that broke connections go last and alone.
     fn plan(&mut self, uids: UidSet) {
-        let suspects: Vec<u32> = {
-            let breaks = self.mailbox.suspects.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let here =
-                breaks.keys().filter(|(folder, validity, _)| *folder == self.folder && *validity == self.validity);
-            here.map(|(_, _, uid)| *uid).filter(|uid| uids.contains(*uid)).collect()
-        };
+        let mut suspects = self.mailbox.suspects.of_folder(&self.folder, self.validity);
+        suspects.retain(|uid| uids.contains(*uid));
         if suspects.is_empty() {
             self.waiting.push_back(Request::Many(uids));
             return;
         }
         self.waiting.push_back(Request::Many(uids.iter().filter(|uid| !suspects.contains(uid)).collect()));
         for uid in suspects {
-            if self.mailbox.suspects.breaks(&self.place(uid)) < BREAKS {
+            if !self.mailbox.suspects.is_given_up(&self.place(uid)) {
                 self.waiting.push_back(Request::Alone { uid, suspect: true });
                 continue;
             }
@@ -590,27 +549,5 @@ mod tests {
         assert_eq!((now.to_string(), later.to_string()), ("1:3,10:11".into(), "12:20".into()));
         let (now, later) = split(&uids, 100);
         assert_eq!((now.to_string(), later.is_empty()), ("1:3,10:20".into(), true));
-    }
-
-    #[test]
-    fn only_breaks_at_the_same_byte_make_a_message_suspicious() {
-        let suspects = Suspects::default();
-        let place = || ("INBOX".to_owned(), 1, 7);
-        suspects.note(place(), 100, true);
-        suspects.note(place(), 5000, true);
-        assert_eq!(suspects.breaks(&place()), 1);
-        suspects.note(place(), 5000, true);
-        assert_eq!(suspects.breaks(&place()), 2);
-    }
-
-    #[test]
-    fn an_outage_makes_a_suspect_and_counts_for_nothing() {
-        let suspects = Suspects::default();
-        let place = || ("INBOX".to_owned(), 1, 7);
-        for _ in 0..5 {
-            suspects.note(place(), 0, false);
-        }
-        assert_eq!(suspects.breaks(&place()), 0);
-        assert!(suspects.0.lock().unwrap().contains_key(&place()), "it is asked for alone");
     }
 }

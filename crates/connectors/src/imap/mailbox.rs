@@ -12,10 +12,10 @@ use limosa_model::{Flags, Folder, IdList, PermanentFlags, Watermark};
 
 use super::changes::Listing;
 use super::connection::Connection;
-use super::fetch::Suspects;
 use super::flags::FlagCache;
 use super::names::Names;
 use super::select::Selected;
+use super::suspects::Suspects;
 
 /// A signed-in connection.
 pub(crate) struct ImapMailbox {
@@ -25,6 +25,10 @@ pub(crate) struct ImapMailbox {
     /// The owner's part of the server's names, once it is known.
     pub(crate) names: Option<Names>,
     pub(crate) selected: Option<Selected>,
+    /// How often a folder was opened on this connection.
+    pub(crate) openings: u64,
+    /// [`Connection::expunged`] when the open folder was opened.
+    pub(crate) expunged_at_opening: u64,
     /// The listing whose next page may be asked for.
     pub(crate) listing: Option<Listing>,
     pub(crate) flags: FlagCache,
@@ -44,6 +48,8 @@ impl ImapMailbox {
             writable,
             names: None,
             selected: None,
+            openings: 0,
+            expunged_at_opening: 0,
             listing: None,
             flags: FlagCache::default(),
             suspects,

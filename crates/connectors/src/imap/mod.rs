@@ -20,15 +20,18 @@ mod deflate;
 mod error;
 mod fetch;
 mod flags;
+mod headers;
 mod mailbox;
 mod names;
 mod position;
+mod relocate;
 mod select;
 mod send_queue;
 mod settings;
 mod sign_in;
 mod steps;
 mod survey;
+mod suspects;
 mod tls;
 mod writer;
 
@@ -43,9 +46,9 @@ pub use settings::{
 };
 
 use error::Place;
-use fetch::Suspects;
 use mailbox::ImapMailbox;
 use sign_in::{SharedToken, sign_in};
+use suspects::Suspects;
 use tls::TlsSetup;
 
 /// A way to one mailbox on an IMAP server.

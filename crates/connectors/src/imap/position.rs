@@ -11,7 +11,7 @@ use limosa_model::Watermark;
 /// text as long as nothing changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// 0 where the server says that its UIDs do not last.
+    /// 0 where the server does not know it, so that its UIDs do not last.
     pub(crate) validity: u32,
     pub(crate) next: u32,
     /// `None` where the folder keeps none; never 0.

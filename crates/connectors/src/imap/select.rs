@@ -23,6 +23,8 @@ pub(crate) struct Selected {
     pub(crate) permanent: PermanentFlags,
     /// The server lets us only read, although we asked for more.
     pub(crate) read_only: bool,
+    /// False where the server says that its UIDs do not last beyond this opening.
+    pub(crate) uids_last: bool,
 }
 
 #[derive(Default)]
@@ -77,6 +79,7 @@ impl ImapMailbox {
     ) -> Result<Selected> {
         self.connection.begin().await?;
         self.selected = None;
+        self.openings += 1;
         let raw = wire_name(&folder.name);
         let mut since = since.filter(|_| self.can_qresync());
         loop {
@@ -94,11 +97,18 @@ impl ImapMailbox {
                 .await?;
             match done.status {
                 Status::Ok => {
+                    self.expunged_at_opening = self.connection.expunged;
                     let read_only = self.writable && done.code == Some(Code::ReadOnly);
-                    let position = self.position(&raw, &seen).await?;
-                    let mut permanent = seen.permanent.unwrap_or_default();
+                    let position = self.position(folder, &raw, &seen).await?;
+                    let mut permanent = seen.permanent.clone().unwrap_or_default();
                     permanent.new_keywords &= !self.quirks().has(Quirk::NoKeywords);
-                    let selected = Selected { name: folder.name.clone(), position, permanent, read_only };
+                    let selected = Selected {
+                        name: folder.name.clone(),
+                        position,
+                        permanent,
+                        read_only,
+                        uids_last: seen.uids_last,
+                    };
                     self.selected = Some(selected.clone());
                     return Ok(selected);
                 }
@@ -140,8 +150,12 @@ impl ImapMailbox {
         if surveyed.is_none_or(|ids| ids == selected.position.validity.to_string()) {
             return Ok(());
         }
+        Err(self.made_anew(folder))
+    }
+
+    pub(crate) fn made_anew(&self, folder: &Folder) -> ConnectorError {
         let text = format!("folder \"{}\" of {} was made anew meanwhile", folder.name, self.connection.place.user);
-        Err(ConnectorError::new(Scope::Connection, Retry::Now, ErrorKind::Gone, text))
+        ConnectorError::new(Scope::Connection, Retry::Now, ErrorKind::Gone, text)
     }
 
     /// Closes the folder that is open: of an open one STATUS tells what the connection has seen, not what is (Dovecot).
@@ -174,47 +188,69 @@ impl ImapMailbox {
         Ok(selected)
     }
 
-    /// Where the folder stands; what old servers do not say on opening is asked for.
-    async fn position(&mut self, raw: &[u8], seen: &Seen) -> Result<Position> {
+    /// Where the folder stands; what old servers do not say on opening is asked for. What nobody tells is an error: a
+    /// number in its place would make messages look gone. Only where UIDVALIDITY is unknown to the server (0), ids are
+    /// taken for such that do not last.
+    async fn position(&mut self, folder: &Folder, raw: &[u8], seen: &Seen) -> Result<Position> {
         let mut status = None;
         if seen.next.is_none() || seen.exists.is_none() || seen.validity.is_none() {
             let items = StatusItems { messages: true, uid_next: true, uid_validity: true, ..StatusItems::default() };
-            self.connection
+            let done = self
+                .connection
                 .run(&Command::Status { folder: raw, items }, |data| {
                     if let Untagged::Status(counts) = data {
                         status = Some(counts);
                     }
                 })
                 .await?;
+            // Some refuse it for the open folder; then only what SELECT said counts.
+            if !done.is_ok() && (seen.exists.is_none() || seen.validity.is_none()) {
+                return Err(self.connection.place.refused(
+                    "count the messages in",
+                    Some(&folder.name),
+                    &done.refusal(),
+                ));
+            }
         }
         let status = status.unwrap_or_default();
-        let next = seen.next.or(status.uid_next);
-        let next = match next {
-            Some(next) => next,
-            None => self.highest_uid().await?.saturating_add(1),
+        let Some(messages) = seen.exists.or(status.messages) else {
+            return Err(self.untold(folder, "how many messages it holds"));
         };
+        let next = match seen.next.or(status.uid_next) {
+            Some(next) => next,
+            None if messages == 0 => 1,
+            None => self.highest_uid(folder).await?.saturating_add(1),
+        };
+        if messages > 0 && next <= 1 {
+            return Err(self.untold(folder, "which UIDs its messages have"));
+        }
         let validity = seen.validity.or(status.uid_validity).unwrap_or(0);
-        Ok(Position {
-            validity: if seen.uids_last { validity } else { 0 },
-            next,
-            modseq: seen.modseq,
-            messages: seen.exists.or(status.messages).unwrap_or(0),
-        })
+        Ok(Position { validity, next, modseq: seen.modseq, messages })
     }
 
-    async fn highest_uid(&mut self) -> Result<u32> {
+    fn untold(&self, folder: &Folder, what: &str) -> ConnectorError {
+        let server = self.connection.place.server();
+        let text = format!("{server} opens folder \"{}\" and does not tell {what}", folder.name);
+        ConnectorError::new(Scope::Folder, Retry::Now, ErrorKind::ServerFault, text)
+    }
+
+    async fn highest_uid(&mut self, folder: &Folder) -> Result<u32> {
         // Whatever it begins with, a range up to `*` always holds the last message (RFC 9051 §6.4.9).
         let last = UidSet::starting_at(u32::MAX - 1);
         let mut highest = 0;
         let items = Default::default();
         let command = Command::UidFetch { uids: &last, items, changed_since: None, vanished: false };
-        self.connection
+        let done = self
+            .connection
             .run(&command, |data| {
                 if let Untagged::Fetch(fetch) = data {
                     highest = highest.max(fetch.uid.unwrap_or(0));
                 }
             })
             .await?;
+        if !done.is_ok() {
+            return Err(self.connection.place.refused("list", Some(&folder.name), &done.refusal()));
+        }
         Ok(highest)
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct SendQueue {
     bytes: usize,
     /// A command that was answered while it waited for its `+`: the rest of it must not be sent.
     cancelled: Option<Tag>,
+    /// Commands that were answered before their last wait was reached: no `+` will come for it.
+    answered: Vec<Tag>,
 }
 
 enum Segment {
@@ -66,6 +68,7 @@ impl SendQueue {
         }
         self.gathered();
         self.segments.push_back(Segment::Wait(tag));
+        self.pass_vain_waits();
     }
 
     /// The server said `+`; false if nothing waits for it.
@@ -73,25 +76,38 @@ impl SendQueue {
         let waits = matches!(self.segments.front(), Some(Segment::Wait(_)));
         if waits {
             self.segments.pop_front();
+            self.pass_vain_waits();
         }
         waits
     }
 
-    /// The command was answered. If it still waited for a `+`, none of the rest of it will be sent, now or later.
+    /// The command was answered. What goes before its next wait is sent, since the server counts on it; when it comes to
+    /// that wait, none of the rest will be sent, now or later.
     pub(crate) fn answered(&mut self, tag: Tag) {
-        if !matches!(self.segments.front(), Some(Segment::Wait(waiting)) if *waiting == tag) {
-            return;
+        let waits = |segment: &Segment| matches!(segment, Segment::Wait(owner) if *owner == tag);
+        if self.segments.iter().any(waits) {
+            self.answered.push(tag);
+            self.pass_vain_waits();
         }
-        self.gathered();
-        self.cancelled = Some(tag);
-        self.segments.retain(|segment| match segment {
-            Segment::Data(owner, data) if *owner == tag => {
-                self.bytes -= data.len();
-                false
-            }
-            Segment::Wait(owner) => *owner != tag,
-            Segment::Data(..) => true,
-        });
+    }
+
+    /// Drops what waits for a `+` that cannot come.
+    fn pass_vain_waits(&mut self) {
+        while let Some(Segment::Wait(tag)) = self.segments.front() {
+            let tag = *tag;
+            let Some(index) = self.answered.iter().position(|answered| *answered == tag) else { return };
+            self.answered.swap_remove(index);
+            self.gathered();
+            self.cancelled = Some(tag);
+            self.segments.retain(|segment| match segment {
+                Segment::Data(owner, data) if *owner == tag => {
+                    self.bytes -= data.len();
+                    false
+                }
+                Segment::Wait(owner) => *owner != tag,
+                Segment::Data(..) => true,
+            });
+        }
     }
 
     /// Bytes that have not gone out, those behind a wait included.
@@ -136,6 +152,7 @@ impl SendQueue {
             count -= data.len();
             self.segments.pop_front();
         }
+        self.pass_vain_waits();
     }
 
     /// Drops everything: the connection is lost.
@@ -204,6 +221,22 @@ mod tests {
         queue.answered(Tag(1));
         queue.push_slice(Tag(1), b"more of the body");
         queue.push_wait(Tag(1));
+        assert_eq!(ready(&mut queue), [b"next"]);
+        assert_eq!(queue.len(), 4);
+    }
+
+    #[test]
+    fn a_wait_of_an_answered_command_holds_nobody_up() {
+        let mut queue = SendQueue::default();
+        queue.push_slice(Tag(1), b"small and {9}");
+        queue.push_wait(Tag(1));
+        queue.push_slice(Tag(1), b"large");
+        queue.answered(Tag(1));
+        queue.push_slice(Tag(2), b"next");
+        assert_eq!(ready(&mut queue), [b"small and {9}"], "the server counts on it");
+        queue.sent(13);
+        assert!(queue.can_send());
+        queue.push_slice(Tag(1), b"the end");
         assert_eq!(ready(&mut queue), [b"next"]);
         assert_eq!(queue.len(), 4);
     }

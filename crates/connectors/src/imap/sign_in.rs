@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use limosa_imap::command::Command;
+use limosa_imap::quirk::Quirks;
 use limosa_imap::response::{Code, Condition, Status, Untagged};
 use limosa_imap::sasl::{self, Credentials, Exchange, Mechanism, SaslError, Secret};
 use limosa_model::{ConnectorError, ErrorKind, Meter, Retry, Scope};
@@ -81,7 +82,8 @@ pub(crate) async fn sign_in(
 
 /// Asks for what every use of the connection needs; it goes out with the first real command.
 fn prepare(connection: &mut Connection) {
-    let offers = |name: &[u8]| connection.capabilities.has(name);
+    let quirks = Quirks::detect(connection.greeting.as_bytes(), &connection.id, &connection.capabilities);
+    let offers = |name: &[u8]| quirks.can_use(&connection.capabilities, name);
     let extension = match (offers(b"ENABLE"), offers(b"QRESYNC"), offers(b"CONDSTORE")) {
         (true, true, _) => Some("QRESYNC"),
         (true, false, true) => Some("CONDSTORE"),
@@ -171,8 +173,7 @@ async fn start_tls(
     let stream = connection.take_stream();
     let stream = stream.start_tls(tls, settings.security, &place, &settings.timeouts).await?;
     connection.set_stream(stream);
-    // What was said before TLS may have been said by somebody else (RFC 9051 §6.2.1).
-    connection.forget_capabilities();
+    connection.forget_all();
     Ok(())
 }
 
@@ -183,7 +184,7 @@ async fn authenticate(connection: &mut Connection, settings: &ImapSettings, toke
             let credentials = credentials(settings, Secret::Password(password.clone()));
             return match attempt(connection, settings, &credentials).await? {
                 Ok(()) => Ok(()),
-                Err(done) => Err(refusal(&place, &done, settings, password)),
+                Err(done) => Err(refusal(&place, &done, settings)),
             };
         }
         SecretSource::Token(source) => source,
@@ -196,7 +197,7 @@ async fn authenticate(connection: &mut Connection, settings: &ImapSettings, toke
             Ok(()) => return Ok(()),
             // It may just have expired.
             Err(_) if refused.is_none() => refused = Some(current),
-            Err(done) => return Err(refusal(&place, &done, settings, &current)),
+            Err(done) => return Err(refusal(&place, &done, settings)),
         }
     }
 }
@@ -252,7 +253,10 @@ async fn attempt(
         return Ok(Err(done));
     }
     connection.forget_capabilities();
-    let done = connection.run(&Command::Login { user: &credentials.user, password }, drop).await?;
+    let mut done = connection.run(&Command::Login { user: &credentials.user, password }, drop).await?;
+    let mut said = Said::new(credentials);
+    said.add(password.expose_secret().replace('\\', "\\\\").replace('"', "\\\"").as_bytes());
+    said.hide_in(&mut done);
     Ok(if done.is_ok() { Ok(()) } else { Err(done) })
 }
 
@@ -298,6 +302,8 @@ async fn exchange(connection: &mut Connection, mechanism: Mechanism, credentials
     connection.forget_capabilities();
     let command = Command::Authenticate { mechanism: mechanism.name(), initial: initial.as_deref() };
     let tag = connection.send(&command);
+    let mut said = Said::new(credentials);
+    initial.iter().for_each(|reply| said.add(&sasl::encode_reply(reply)));
     let mut broken = None;
     let mut first = initial.is_none();
     loop {
@@ -310,7 +316,11 @@ async fn exchange(connection: &mut Connection, mechanism: Mechanism, credentials
                     None => Err(SaslError::Challenge { mechanism, what: "it is not base64" }),
                 };
                 match answer {
-                    Ok(reply) => connection.push(tag, sasl::encode_reply(&reply).into()),
+                    Ok(reply) => {
+                        let line = sasl::encode_reply(&reply);
+                        said.add(&line);
+                        connection.push(tag, line.into());
+                    }
                     Err(error) => {
                         connection.push(tag, Bytes::from_static(sasl::CANCEL));
                         broken = Some(error);
@@ -318,7 +328,8 @@ async fn exchange(connection: &mut Connection, mechanism: Mechanism, credentials
                 }
                 first = false;
             }
-            Incoming::Done(done) if done.tag == tag => {
+            Incoming::Done(mut done) if done.tag == tag => {
+                said.hide_in(&mut done);
                 if let Some(error) = broken {
                     return Err(failed(error));
                 }
@@ -332,12 +343,45 @@ async fn exchange(connection: &mut Connection, mechanism: Mechanism, credentials
     }
 }
 
+/// What was said that nobody may read. There are servers that repeat the command which they did not understand.
+struct Said(Vec<Vec<u8>>);
+
+/// So many bytes of a secret in a row are no accident.
+const STRETCH: usize = 12;
+
+/// Of longer answers less than this is shown.
+const LOOKED_AT: usize = 16 << 10;
+
+impl Said {
+    fn new(credentials: &Credentials) -> Self {
+        let secret = match &credentials.secret {
+            Secret::Password(secret) | Secret::Token(secret) => secret.expose_secret(),
+        };
+        Self(vec![secret.as_bytes().to_vec()])
+    }
+
+    fn add(&mut self, line: &[u8]) {
+        let line = line.trim_ascii();
+        // An empty reply, and one in base64 that is no longer than a word, tells nothing.
+        if line.len() >= STRETCH {
+            self.0.push(line.to_vec());
+        }
+    }
+
+    /// Takes the words from an answer in which a secret, or a stretch of one, stands.
+    fn hide_in(&self, done: &mut Done) {
+        let words = &done.text[..done.text.len().min(LOOKED_AT)];
+        let stands = |stretch: &[u8]| !stretch.is_empty() && memchr::memmem::find(words, stretch).is_some();
+        if self.0.iter().any(|said| said.windows(STRETCH.min(said.len().max(1))).any(stands)) {
+            done.text = Bytes::from_static(b"(not shown)");
+        }
+    }
+}
+
 /// What the server's NO means to a person.
-fn refusal(place: &Place, done: &Done, settings: &ImapSettings, secret: &SecretString) -> ConnectorError {
+fn refusal(place: &Place, done: &Done, settings: &ImapSettings) -> ConnectorError {
     let refusal = done.refusal();
-    // There are servers that repeat the command which they did not understand.
-    let repeats = refusal.words.contains(secret.expose_secret());
-    let words = if repeats { "(not shown)" } else { &refusal.words };
+    let words = &refusal.words;
     let text = format!("{} does not let {} sign in: \"{words}\"", place.server(), place.user);
     let error = |kind, retry| ConnectorError::new(Scope::Mailbox, retry, kind, text.clone());
     match (&done.code, refusal.reason) {

@@ -5,8 +5,7 @@ use limosa_imap::command::{Command, SearchKey, StatusItems, StoreMode};
 use limosa_imap::response::{Code, ListEntry, Tag, Untagged};
 use limosa_imap::{MAX_SET_BYTES, UidSet};
 use limosa_model::folder::{FolderPath, Role};
-use limosa_model::mailbox::Moved;
-use limosa_model::{ConnectorError, ErrorKind, Flags, Folder, IdList, MessageId, Retry, Scope};
+use limosa_model::{ConnectorError, ErrorKind, Flags, Folder, IdList, Retry, Scope};
 
 use super::changes::uid_set;
 use super::connection::Done;
@@ -15,6 +14,9 @@ use super::names::{is_inbox, kept_name};
 use super::survey::{Listed, raw};
 
 type Result<T> = std::result::Result<T, ConnectorError>;
+
+/// So often it is tried to be the only one whose messages are marked.
+const MARKINGS: u32 = 8;
 
 impl ImapMailbox {
     fn refused(&self, doing: &str, folder: &Folder, done: &Done) -> ConnectorError {
@@ -62,10 +64,10 @@ impl ImapMailbox {
         if uids.is_empty() {
             return Ok(());
         }
-        self.select_to_change(folder, &uids).await?;
         if !self.can_use(b"UIDPLUS") {
             return self.expunge_among_others(folder, &uids).await;
         }
+        self.select_to_change(folder, &uids).await?;
         // The server carries them out in this order; an expunge of what is not marked does nothing.
         let mut tags = self.send_store(&uids, StoreMode::Add, &[b"\\Deleted"]);
         for set in uids.split_for_line(MAX_SET_BYTES) {
@@ -76,25 +78,15 @@ impl ImapMailbox {
     }
 
     /// EXPUNGE takes all that is marked: what others have marked is unmarked for the moment (RFC 4549 §4.2.4).
+    ///
+    /// What is marked is looked up again right before. A mark that somebody sets between that and EXPUNGE, within one round
+    /// trip, is carried out then: without UIDPLUS nothing can prevent that.
     async fn expunge_among_others(&mut self, folder: &Folder, uids: &UidSet) -> Result<()> {
-        let mut marked = Vec::new();
-        let search = Command::UidSearch { return_all: false, criteria: &[SearchKey::Deleted] };
-        let tag = self.connection.send(&search);
-        let take = |data| {
-            if let Untagged::Search { ids, .. } = data {
-                marked.extend(ids);
-            }
-        };
-        self.all_done(&[tag], "search", folder, take).await?;
-        marked.sort_unstable();
-        let others: UidSet = marked.into_iter().filter(|uid| !uids.contains(*uid)).collect();
-        let mut tags = Vec::new();
-        if !others.is_empty() {
-            tags.extend(self.send_store(&others, StoreMode::Remove, &[b"\\Deleted"]));
-        }
-        tags.extend(self.send_store(uids, StoreMode::Add, &[b"\\Deleted"]));
-        // Expunging must not begin before it is certain that the others are unmarked.
-        let marking = self.all_done(&tags, "mark messages in", folder, drop).await;
+        // A view opened some time ago may not show what others have marked since.
+        self.selected = None;
+        self.select_to_change(folder, uids).await?;
+        let mut others = UidSet::new();
+        let marking = self.mark_only(folder, uids, &mut others).await;
         let mut tags = Vec::new();
         if marking.is_ok() {
             tags.push(self.connection.send(&Command::Expunge));
@@ -107,50 +99,44 @@ impl ImapMailbox {
         Ok(())
     }
 
-    /// Moves messages to another folder.
-    pub(crate) async fn move_messages(&mut self, from: &Folder, ids: &IdList, to: &Folder) -> Result<Vec<Moved>> {
-        let uids = uid_set(ids);
-        if uids.is_empty() {
-            return Ok(Vec::new());
+    /// Marks these and unmarks all others, which are added to `others`, until a look shows it so.
+    async fn mark_only(&mut self, folder: &Folder, uids: &UidSet, others: &mut UidSet) -> Result<()> {
+        for attempt in 0..MARKINGS {
+            self.connection.run(&Command::Noop, drop).await?;
+            let foreign: UidSet = self.marked(folder).await?.into_iter().filter(|uid| !uids.contains(*uid)).collect();
+            if attempt > 0 && foreign.is_empty() {
+                return Ok(());
+            }
+            let mut tags = Vec::new();
+            if !foreign.is_empty() {
+                for (first, last) in foreign.ranges() {
+                    others.push_range(*first, *last);
+                }
+                *others = others.normalized();
+                tags.extend(self.send_store(&foreign, StoreMode::Remove, &[b"\\Deleted"]));
+            }
+            tags.extend(self.send_store(uids, StoreMode::Add, &[b"\\Deleted"]));
+            // Expunging must not begin before it is certain that the others are unmarked.
+            self.all_done(&tags, "mark messages in", folder, drop).await?;
         }
-        self.select_to_change(from, &uids).await?;
-        let (raw_to, can_move) = (raw(to), self.can_use(b"MOVE"));
-        let sets = uids.split_for_line(MAX_SET_BYTES);
-        let send = |uids| {
-            let folder = &raw_to;
-            let command = if can_move { Command::UidMove { uids, folder } } else { Command::UidCopy { uids, folder } };
-            self.connection.send(&command)
-        };
-        let tags: Vec<Tag> = sets.iter().map(send).collect();
-        let mut moved: Vec<Moved> = Vec::new();
-        let mut told = false;
-        let mut take = |code: &Code| {
-            if let Code::CopyUid { from, to, .. } = code
-                && from.len() == to.len()
-                && from.len() <= uids.len()
-            {
-                told = true;
-                moved.extend(
-                    from.iter().zip(to.iter()).map(|(from, to)| (MessageId::Uid(from), Some(MessageId::Uid(to)))),
-                );
+        let text =
+            format!("others go on marking messages of folder \"{}\" as deleted: nothing is removed", folder.name);
+        Err(ConnectorError::new(Scope::Folder, Retry::Now, ErrorKind::ServerFault, text))
+    }
+
+    /// Which messages of the open folder are marked, ascending.
+    async fn marked(&mut self, folder: &Folder) -> Result<Vec<u32>> {
+        let mut marked = Vec::new();
+        let search = Command::UidSearch { return_all: false, criteria: &[SearchKey::Deleted] };
+        let tag = self.connection.send(&search);
+        let take = |data| {
+            if let Untagged::Search { ids, .. } = data {
+                marked.extend(ids);
             }
         };
-        let done = self
-            .all_done(&tags, "move messages from", from, |data| {
-                if let Untagged::Condition { code: Some(code), .. } = data {
-                    take(&code);
-                }
-            })
-            .await?;
-        done.iter().filter_map(|done| done.code.as_ref()).for_each(take);
-        if !told && !self.can_use(b"UIDPLUS") {
-            moved.extend(uids.iter().map(|uid| (MessageId::Uid(uid), None)));
-        }
-        if !can_move {
-            let copied: IdList = moved.iter().map(|(id, _)| id.clone()).collect();
-            self.expunge(from, &copied).await?;
-        }
-        Ok(moved)
+        self.all_done(&[tag], "search", folder, take).await?;
+        marked.sort_unstable();
+        Ok(marked)
     }
 
     /// Makes a folder.

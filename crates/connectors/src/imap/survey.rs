@@ -8,14 +8,15 @@ use limosa_imap::command::{Command, ListReturn, ListSelection, StatusItems};
 use limosa_imap::quirk::Quirk;
 use limosa_imap::response::{FolderStatus, ListEntry, Status, Tag, Untagged};
 use limosa_model::ConnectorError;
-use limosa_model::folder::{Folder, FolderState, Role};
+use limosa_model::folder::{Folder, FolderPath, FolderState, Role};
 use limosa_model::mailbox::{Limits, Survey};
 
 use super::connection::Connection;
-use super::error::Reason;
+use super::error::{Reason, words_for_people};
 use super::mailbox::ImapMailbox;
 use super::names::{Names, is_inbox, kept_name, wire_name};
 use super::position::Position;
+use crate::twins::free_path;
 
 type Result<T> = std::result::Result<T, ConnectorError>;
 
@@ -26,6 +27,8 @@ pub(crate) struct Listed {
     /// Names from LSUB; `None` where LIST itself says who is subscribed.
     pub(crate) subscribed: Option<HashSet<Bytes>>,
     pub(crate) statuses: HashMap<Bytes, FolderStatus>,
+    /// A line that names a folder could not be read.
+    unreadable: Option<String>,
 }
 
 impl Listed {
@@ -48,6 +51,11 @@ impl Listed {
                 status.mailbox_id =
                     status.mailbox_id.filter(|id| is_object_id(id)).map(|id| Bytes::copy_from_slice(&id));
                 self.statuses.insert(key(&status.name), status);
+            }
+            Untagged::Unknown { name, values }
+                if [&b"LIST"[..], b"XLIST"].iter().any(|list| name.eq_ignore_ascii_case(list)) =>
+            {
+                self.unreadable = Some(words_for_people(format!("{values:?}").as_bytes()));
             }
             _ => {}
         }
@@ -84,9 +92,27 @@ impl Listed {
             }
             folders.push(self.folder(entry, names));
         }
+        // Two names that are one path (modified UTF-7 and UTF-8, `foo` beside `foo/`): the one that we would have made keeps
+        // it. One that holds no mail is no loss.
+        let rank = |folder: &Folder| {
+            let ours = names.raw(&folder.path).is_ok_and(|raw| kept_name(&raw) == folder.name);
+            (!folder.selectable, !ours)
+        };
+        folders.sort_by_cached_key(|folder| (folder.path.clone(), rank(folder), folder.name.clone()));
+        let mut taken: HashSet<FolderPath> = folders.iter().map(|folder| folder.path.clone()).collect();
+        let mut before: Option<FolderPath> = None;
+        folders.retain_mut(|folder| {
+            if before.as_ref() != Some(&folder.path) {
+                before = Some(folder.path.clone());
+                return true;
+            }
+            if folder.selectable {
+                folder.path = free_path(&folder.path, |path| taken.contains(path));
+                taken.insert(folder.path.clone());
+            }
+            folder.selectable
+        });
         folders.sort_by(|a, b| b.path.is_inbox().cmp(&a.path.is_inbox()).then_with(|| a.path.cmp(&b.path)));
-        // Two names that are one path (a server that lists `Inbox` beside `INBOX.`): the first one stands.
-        folders.dedup_by(|later, earlier| later.path == earlier.path);
         folders
     }
 
@@ -243,6 +269,10 @@ impl ImapMailbox {
             tags.push(self.connection.send(&Command::Lsub { reference: b"", pattern }));
         }
         let done = self.connection.finish(&tags, |data| listed.take(data)).await?;
+        if let Some(line) = listed.unreadable.take() {
+            // A folder left out would be taken for one that was removed.
+            return Err(self.connection.place.protocol(format_args!("a folder it lists cannot be read: {line}")));
+        }
         match done.first() {
             Some(list) if list.is_ok() => Ok(true),
             Some(list) if list.status == Status::Bad && !lsub => Ok(false),
@@ -421,6 +451,32 @@ mod tests {
         let folders = listed.folders(&Names::default());
         assert_eq!(paths(&folders), ["INBOX"]);
         assert!(folders[0].selectable);
+    }
+
+    #[test]
+    fn two_names_of_one_path_are_two_folders() {
+        let mut listed = Listed::default();
+        for (name, attributes) in [
+            ("Entw\u{fc}rfe", &[][..]),
+            ("Entw&APw-rfe", &[]),
+            ("Entw&APw-rfe (2)", &[]),
+            ("list/", &["\\Noselect"]),
+            ("list", &[]),
+        ] {
+            listed.take(Untagged::List(entry(name, attributes)));
+        }
+        let folders = listed.folders(&Names::new(None, &listed.entries));
+        let got: Vec<_> = folders.iter().map(|folder| format!("{} = {}", folder.path, folder.name)).collect();
+        assert_eq!(
+            got,
+            [
+                "INBOX = INBOX",
+                "Entw\u{fc}rfe = Entw&APw-rfe",
+                "Entw\u{fc}rfe (2) = Entw&APw-rfe (2)",
+                "Entw\u{fc}rfe (3) = Entw\u{fc}rfe",
+                "list = list"
+            ]
+        );
     }
 
     #[test]

@@ -46,24 +46,26 @@ impl TlsSetup {
         let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).cloned();
         let shown = *self.seen.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fingerprint = shown.map(|shown| format!(" (its SHA-256 fingerprint is {shown})")).unwrap_or_default();
+        let pin = format!(
+            "pin this very certificate{fingerprint} only if the server's owner confirms this fingerprint by another way"
+        );
         let refuse = |what: String| ConnectorError::new(Scope::Endpoint, Retry::Never, ErrorKind::Tls, what);
         let error_with_hint = match cause {
             Some(rustls::Error::InvalidCertificate(reason)) => match reason {
                 CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                    refuse(format!("the certificate of {server} has expired"))
-                        .hint(format!("have it renewed, or pin this very certificate{fingerprint}"))
+                    refuse(format!("the certificate of {server} has expired")).hint(format!("have it renewed; {pin}"))
                 }
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => refuse(format!(
-                    "the certificate of {server} is for another name"
-                ))
-                .hint(format!("use the name in the certificate as host, or pin this very certificate{fingerprint}")),
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                    refuse(format!("the certificate of {server} is for another name"))
+                        .hint(format!("use the name in the certificate as host; {pin}"))
+                }
                 CertificateError::UnknownIssuer => {
                     refuse(format!("the certificate of {server} comes from an unknown issuer"))
-                        .hint(format!("name the issuer's CA file, or pin this very certificate{fingerprint}"))
+                        .hint(format!("name the issuer's CA file; {pin}"))
                 }
                 CertificateError::ApplicationVerificationFailure => {
                     refuse(format!("{server} shows another certificate than the one that is pinned{fingerprint}"))
-                        .hint("if the server's owner says that it is new, pin the new one")
+                        .hint("pin the new one only if the server's owner confirms this fingerprint by another way")
                 }
                 _ => refuse(format!("the certificate of {server} is not valid")),
             },

@@ -44,6 +44,8 @@ pub(crate) struct ImapWriter<'a> {
     folder: String,
     raw: Vec<u8>,
     validity: u32,
+    /// UIDNEXT when the folder was opened.
+    next: u32,
     /// Several messages may go in one command.
     multi: bool,
     /// NUL can be sent as binary.
@@ -64,7 +66,7 @@ struct Batch {
     append: Append,
     ids: Vec<MessageId>,
     bytes: u64,
-    /// Its answer came before its end was sent.
+    /// Its refusal came before its end was sent. Only as long as a message of it is under way: nothing may be added then.
     early: Option<Done>,
 }
 
@@ -98,6 +100,7 @@ impl ImapMailbox {
             folder: folder.name.clone(),
             raw: raw(folder),
             validity: selected.position.validity,
+            next: selected.position.next,
             multi,
             binary: self.can_use(b"BINARY"),
             limit: self.connection.capabilities.append_limit(),
@@ -215,15 +218,13 @@ impl ImapWriter<'_> {
         if matches!(self.message, Message::Held { .. }) {
             self.release();
         }
-        match std::mem::replace(&mut self.message, Message::None) {
-            Message::Refused(id, error) => self.receipts.push(Receipt { id, outcome: Outcome::Refused(error) }),
-            _ => {
-                let full = |batch: &Batch| batch.ids.len() >= BATCH_MESSAGES || batch.bytes >= BATCH_BYTES;
-                let over = |batch: &Batch| !self.multi || full(batch) || batch.early.is_some();
-                if self.batch.as_ref().is_some_and(over) {
-                    self.end_batch()?;
-                }
-            }
+        if let Message::Refused(id, error) = std::mem::replace(&mut self.message, Message::None) {
+            self.receipts.push(Receipt { id, outcome: Outcome::Refused(error) });
+        }
+        let full = |batch: &Batch| batch.ids.len() >= BATCH_MESSAGES || batch.bytes >= BATCH_BYTES;
+        let over = |batch: &Batch| !self.multi || full(batch) || batch.early.is_some();
+        if self.batch.as_ref().is_some_and(over) {
+            self.end_batch()?;
         }
         Ok(())
     }
@@ -250,9 +251,14 @@ impl ImapWriter<'_> {
         while let Some(incoming) = self.mailbox.connection.ready()? {
             let Incoming::Done(done) = incoming else { continue };
             if let Some(batch) = self.batch.as_mut().filter(|batch| batch.append.tag() == done.tag) {
-                // The rest of the message that is under way still has to be sent, or the server would take it for commands.
+                if done.is_ok() {
+                    self.mailbox.connection.abort();
+                    return Err(self.mailbox.connection.place.protocol("it has stored what was not sent to its end"));
+                }
                 batch.early = Some(done);
-                if !self.whole.is_open() {
+                // The rest of the message that is under way still has to be sent, or the server would take it for commands;
+                // so it would anything more.
+                if !matches!(self.message, Message::Sent) {
                     self.end_batch()?;
                 }
                 continue;
@@ -294,12 +300,19 @@ impl ImapWriter<'_> {
             Some(Code::AppendUid { validity, uids })
                 if *validity == self.validity
                     && uids.len() == ids.len() as u64
+                    && self.can_be_new(uids)
                     && !self.mailbox.quirks().has(Quirk::AppendUidUnreliable) =>
             {
                 uids.iter().collect()
             }
             _ => Vec::new(),
         }
+    }
+
+    /// UIDs of messages just stored ascend, and nobody had them before (RFC 9051 §2.3.1.1).
+    fn can_be_new(&self, uids: &UidSet) -> bool {
+        let ascending = uids.ranges().windows(2).all(|pair| pair[0].1 < pair[1].0);
+        ascending && uids.min().is_some_and(|first| first >= self.next)
     }
 
     /// What it means that one message was refused; an error if that was not for the message's sake.

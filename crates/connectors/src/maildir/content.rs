@@ -1,12 +1,14 @@
 //! Bytes and header of one message's file.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use limosa_model::InternalDate;
+use rustix::fs::OFlags;
 
 /// How reading gives the ends of lines. See the [module](super) for the reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +40,8 @@ pub(super) struct Content {
 impl Content {
     /// Opens a file. Where line ends are to be converted, it is read through once to learn whether and to what size.
     pub fn open(path: &Path, line_ends: LineEnds) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+        let mut file = open_regular(path)?;
         let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
         let bare = match line_ends {
             LineEnds::AsStored => None,
             LineEnds::Crlf => bare_line_ends(&mut file)?,
@@ -109,6 +108,24 @@ impl Content {
         header.truncate(HEADER_LIMIT);
         Ok(header.into())
     }
+}
+
+/// Opens a file for reading that is nothing else than a file. The mailbox's owner can put a link or a pipe in its place, and
+/// whoever reads may read more than the owner, or would wait for ever.
+pub(super) fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    Ok(file)
+}
+
+/// All of a file that [`open_regular`] opens.
+pub(super) fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let mut all = Vec::new();
+    open_regular(path)?.read_to_end(&mut all)?;
+    Ok(all)
 }
 
 /// Number of bare LF in a file without any CRLF; `None` where there is a CRLF. Leaves the file at its beginning.
@@ -264,5 +281,19 @@ mod tests {
             let date = InternalDate { seconds, offset_minutes: 0 };
             assert_eq!(date_of(time_of(date)).seconds, seconds);
         }
+    }
+
+    #[test]
+    fn only_a_regular_file_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("secret"), "of somebody else").unwrap();
+        std::os::unix::fs::symlink(at("secret"), at("link")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), rustix::fs::Mode::RUSR).unwrap();
+        std::fs::create_dir(at("directory")).unwrap();
+        for name in ["link", "pipe", "directory"] {
+            assert!(Content::open(&at(name), LineEnds::AsStored).is_err(), "{name}");
+        }
+        assert!(Content::open(&at("secret"), LineEnds::AsStored).is_ok());
     }
 }

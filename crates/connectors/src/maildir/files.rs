@@ -268,7 +268,7 @@ fn read_names(folder: &Path) -> io::Result<Snapshot> {
         for entry in entries {
             let entry = entry?;
             let name = entry.file_name();
-            if !name.as_bytes().starts_with(b".") && !entry.file_type()?.is_dir() {
+            if !name.as_bytes().starts_with(b".") && entry.file_type()?.is_file() {
                 snapshot.push(name.as_bytes(), new);
             }
         }
@@ -304,6 +304,7 @@ mod tests {
     fn each_message_is_listed_once_and_other_files_are_not() {
         let folder = folder(&["cur/b:2,S", "new/a", "new/b", "cur/.hidden", "cur/c"]);
         fs::create_dir(folder.path().join("cur/directory")).unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", folder.path().join("cur/link")).unwrap();
         let files = FolderFiles::open(folder.path().into()).unwrap();
         assert_eq!(ids(&files), ["a", "b", "c"]);
         assert_eq!(files.flags(1).names().collect::<Vec<_>>(), ["\\Seen"]);

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use super::content::read_regular;
 use super::lists::replace;
 
 /// The file's name.
@@ -30,7 +31,7 @@ impl Keywords {
 
     /// Reads a folder's file; none where there is none.
     pub fn read(folder: &Path) -> io::Result<Self> {
-        match std::fs::read(folder.join(FILE)) {
+        match read_regular(&folder.join(FILE)) {
             Ok(text) => Ok(Self::parse(&text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error),

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use limosa_imap::{decode_folder_name, encode_folder_name};
 use limosa_model::mailbox::Result;
 use limosa_model::{ConnectorError, ErrorKind, FolderPath, Retry, Scope};
+use rustix::fs::OFlags;
 
 use super::error::{folder_io, io_error};
 use super::lists::sync_folder;
+use crate::twins::free_path;
 
 /// What cannot stand in a folder's name: `.` parts the levels, `/` is the file system's.
 pub(super) const FORBIDDEN: [char; 3] = ['.', '/', '\0'];
@@ -92,11 +94,14 @@ fn make_directory(path: &Path, like: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
         Err(error) => return Err(error),
     }
-    let made = fs::metadata(path)?;
+    // Whoever owns the folder above could put a link to something else in its place.
+    let flags = (OFlags::NOFOLLOW | OFlags::DIRECTORY).bits().cast_signed();
+    let directory = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let made = directory.metadata()?;
     if (made.uid(), made.gid()) == (like.uid(), like.gid()) {
         return Ok(true);
     }
-    match chown(path, Some(like.uid()), Some(like.gid())) {
+    match fchown(&directory, Some(like.uid()), Some(like.gid())) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(true),
         result => result.map(|()| true),
     }
@@ -142,16 +147,7 @@ pub(super) fn folders(root: &Path) -> io::Result<BTreeMap<FolderPath, PathBuf>> 
     found.sort();
     let mut folders = BTreeMap::from([(FolderPath::inbox(), root.to_owned())]);
     for (path, _, _, directory) in found {
-        let mut free = path.clone();
-        let mut number = 2;
-        while folders.contains_key(&free) {
-            let mut names = path.names().to_vec();
-            if let Some(last) = names.last_mut() {
-                last.push_str(&format!(" ({number})"));
-            }
-            free = FolderPath::new(names);
-            number += 1;
-        }
+        let free = free_path(&path, |path| folders.contains_key(path));
         folders.insert(free, directory);
     }
     Ok(folders)

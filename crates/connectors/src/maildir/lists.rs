@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use limosa_imap::{decode_folder_name, encode_folder_name};
 use limosa_model::FolderPath;
 
+use super::content::read_regular;
+
 /// How long another client's lock is waited for; it holds one for the time of writing a small file.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -52,7 +54,7 @@ pub(super) fn replace(path: &Path, change: impl FnOnce(&[u8]) -> Option<Vec<u8>>
         }
     };
     let mut lock = Lock(Some(lock_path.clone()));
-    let old = match fs::read(path) {
+    let old = match read_regular(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error),
@@ -112,7 +114,7 @@ fn parse_courier(text: &[u8]) -> Vec<FolderPath> {
 /// The folders that the owner subscribed to, by Dovecot's list, or by Courier's where that is the only one.
 pub(super) fn subscriptions(root: &Path) -> io::Result<Vec<FolderPath>> {
     for (file, parse) in [(SUBSCRIPTIONS, parse as fn(&[u8]) -> _), (COURIER_SUBSCRIPTIONS, parse_courier)] {
-        match fs::read(root.join(file)) {
+        match read_regular(&root.join(file)) {
             Ok(text) => return Ok(parse(&text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),

@@ -27,6 +27,11 @@ impl Peer {
         self.stream.get_mut().write_all(text.as_ref()).await.unwrap();
     }
 
+    /// False when the other side has closed.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.stream.get_mut().write_all(bytes).await.is_ok()
+    }
+
     /// The next line, without its end; empty at the end of the stream.
     pub async fn line(&mut self) -> String {
         let mut line = Vec::new();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use limosa_model::error::Retry;
 use limosa_model::mailbox::Fetched;
 use limosa_model::{
-    ConnectorError, Flags, Folder, FolderLedger, FolderPath, IdList, InternalDate, Mailbox, MessageId, Piece,
+    ConnectorError, Exception, Flags, Folder, FolderLedger, FolderPath, IdList, InternalDate, Mailbox, MessageId, Piece,
 };
 
 use super::join::Readers;
@@ -23,6 +23,8 @@ pub struct Route {
     pub target: Folder,
     /// Which message is which.
     pub pairs: FolderLedger,
+    /// What is known already of messages left behind or changed, by source id.
+    pub exceptions: HashMap<MessageId, Exception>,
 }
 
 /// What became of one pair of messages, by source and target id.
@@ -72,7 +74,9 @@ pub async fn compare(
         ids.iter().filter_map(|source| Some((source.clone(), route.pairs.get(&source)?.0))).collect();
     let mut compared = read_both(readers, route, pairs, progress).await?;
     let looked = |compared: &[Compared]| {
-        let sizes = compared.iter().filter_map(|one| if let Found::Both(record, _) = &one.found { Some(record.size) } else { None });
+        let sizes = compared
+            .iter()
+            .filter_map(|one| if let Found::Both(record, _) = &one.found { Some(record.size) } else { None });
         sizes.fold(Volume::default(), |sum, size| Volume { messages: sum.messages + 1, bytes: sum.bytes + size })
     };
     let doubtful: Vec<usize> = (0..compared.len()).filter(|at| !compared[*at].found.is_same()).collect();

@@ -87,7 +87,8 @@ pub fn words(kind: Kind, source: &State, target: &State) -> String {
         true => "none".to_owned(),
         false => flags.names().collect::<Vec<_>>().join(" "),
     };
-    let date = |date: Option<InternalDate>| match date.and_then(|date| jiff::Timestamp::from_second(date.seconds).ok()) {
+    let date = |date: Option<InternalDate>| match date.and_then(|date| jiff::Timestamp::from_second(date.seconds).ok())
+    {
         Some(moment) => moment.to_string(),
         None => "unknown".to_owned(),
     };

@@ -38,6 +38,11 @@ impl Queue {
         self.units.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Everything that nobody has read.
+    pub fn take_all(&self) -> Vec<Unit> {
+        self.units().drain(..).collect()
+    }
+
     /// Number of messages to be read.
     pub fn messages(&self) -> u64 {
         self.units().iter().map(|(_, ids)| ids.len()).sum()

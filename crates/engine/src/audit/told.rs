@@ -32,6 +32,13 @@ pub struct Subject<'a> {
     pub message_id: Option<&'a str>,
 }
 
+impl<'a> Subject<'a> {
+    /// A message that was not looked at again.
+    pub fn on(folder: &'a FolderPath, source: Option<&'a MessageId>, target: Option<&'a MessageId>) -> Self {
+        Self { folder, source, target, message_id: None }
+    }
+}
+
 impl Told {
     /// A difference of one message.
     pub fn tell(&mut self, kind: Kind, subject: Subject<'_>, what: impl Into<String>) {

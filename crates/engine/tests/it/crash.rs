@@ -199,7 +199,7 @@ async fn twice(kinds: impl IntoIterator<Item = (&'static str, MemoryTraits, Memo
                 world.pass_with(&Faults::at(step, moment, Verdict::Kill)).await;
                 world.pass_with(&recovery).await;
                 for (second, then) in places(recovery.steps(), seed, SECOND_STRIDE) {
-                    let verdict = if (second + seed) % 3 == 0 { Verdict::Cut } else { Verdict::Kill };
+                    let verdict = if (second + seed).is_multiple_of(3) { Verdict::Cut } else { Verdict::Kill };
                     let mut world = begin(case, &source, &target).await;
                     world.pass_with(&Faults::at(step, moment, Verdict::Kill)).await;
                     world.pass_with(&Faults::at(second, then, verdict)).await;

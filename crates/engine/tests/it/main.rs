@@ -1,5 +1,6 @@
 //! Passes over mailboxes in memory: what a pass does, and that it can be cut anywhere.
 
+mod audit;
 mod crash;
 mod passes;
 mod world;

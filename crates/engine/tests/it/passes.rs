@@ -409,3 +409,54 @@ async fn a_folder_that_the_target_made_anew_is_left_alone_when_its_source_is_gon
     assert_eq!(report.removed, 0, "{report:#?}");
     assert_eq!(world.target.contents("Lists/Rust").len(), 7);
 }
+
+#[tokio::test(start_paused = true)]
+async fn flags_that_a_cut_run_did_not_set_are_set_by_the_next() {
+    for (source, target) in kinds() {
+        let mut world = World::new(source, target);
+        put(&world.source, "INBOX", "a", &["\\Seen"]);
+        put(&world.target, "INBOX", "a", &["\\Flagged"]);
+        let undisturbed = limosa_testkit::memory::Faults::none();
+        world.pass_with(&undisturbed).await;
+        for step in 0..undisturbed.steps() {
+            let (source, target) = (world.source.traits(), world.target.traits());
+            let mut world = World::new(source, target);
+            put(&world.source, "INBOX", "a", &["\\Seen"]);
+            put(&world.target, "INBOX", "a", &["\\Flagged"]);
+            let moment = limosa_testkit::memory::Moment::Before;
+            let kill = limosa_testkit::memory::Verdict::Kill;
+            world.pass_with(&limosa_testkit::memory::Faults::at(step, moment, kill)).await;
+            let report = world.pass().await;
+            assert_eq!(report.outcome, Outcome::Complete, "killed at step {step}: {report:#?}");
+            assert_eq!(contents(&world.target), contents(&world.source));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_deleted_and_made_anew_on_the_source_leaves_nothing_of_the_old_one() {
+    for (source, target) in kinds() {
+        let mut world = World::new(source, target);
+        for n in 0..6 {
+            put(&world.source, "Work", &format!("old-{n}"), &[]);
+        }
+        world.pass().await;
+        world.source.delete_folder("Work");
+        put(&world.source, "Work", "old-2", &[]);
+        put(&world.source, "Work", "new", &[]);
+        world.pass().await;
+        assert_eq!(contents(&world.target), contents(&world.source));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pattern_that_matches_nothing_is_no_success() {
+    let mut world = World::new(MemoryTraits::default(), MemoryTraits::default());
+    seed(&world);
+    world.options.folders.only = vec![globset::Glob::new("Nope").expect("a glob")];
+    let report = world.pass().await;
+    assert_eq!(
+        (report.outcome, report.unfinished.map(|unfinished| unfinished.code)),
+        (Outcome::Unfinished, Some("nothing-matches".into()))
+    );
+}

@@ -351,6 +351,8 @@ pub enum HeaderFields<'a> {
     None,
     /// All of it.
     All,
+    /// Its first bytes, so many at most.
+    First(u32),
     /// The fields of these names.
     Only(&'a [&'a str]),
 }

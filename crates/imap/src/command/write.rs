@@ -251,6 +251,11 @@ fn fetch_items(items: &FetchItems<'_>, out: &mut Writer<'_>) {
     match items.header {
         HeaderFields::None => {}
         HeaderFields::All => out.raw(b" BODY.PEEK[HEADER]"),
+        HeaderFields::First(bytes) => {
+            out.raw(b" BODY.PEEK[HEADER]<0.");
+            out.number(u64::from(bytes));
+            out.raw(b">");
+        }
         HeaderFields::Only(fields) => {
             out.raw(b" BODY.PEEK[HEADER.FIELDS ");
             out.list(fields);

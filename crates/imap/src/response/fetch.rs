@@ -86,6 +86,8 @@ pub(crate) fn ends_with_body_name(text: &[u8]) -> bool {
 
 fn is_header_name(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"BODY[HEADER]")
+        // The beginning of it.
+        || name.eq_ignore_ascii_case(b"BODY[HEADER]<0>")
         || name.eq_ignore_ascii_case(b"RFC822.HEADER")
         || starts_with_ignore_case(name, b"BODY[HEADER.FIELDS (")
 }

@@ -198,6 +198,8 @@ fn messages() {
     check(&fetch(binary, None, false), "UID FETCH 1:3,9 (UID BINARY.PEEK[])");
     let header = FetchItems { header: HeaderFields::All, ..FetchItems::default() };
     check(&fetch(header, None, false), "UID FETCH 1:3,9 (UID BODY.PEEK[HEADER])");
+    let first = FetchItems { header: HeaderFields::First(1_048_576), ..FetchItems::default() };
+    check(&fetch(first, None, false), "UID FETCH 1:3,9 (UID BODY.PEEK[HEADER]<0.1048576>)");
     let fields = FetchItems { header: HeaderFields::Only(&["MESSAGE-ID", "DATE"]), ..FetchItems::default() };
     check(&fetch(fields, None, false), "UID FETCH 1:3,9 (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE)])");
 

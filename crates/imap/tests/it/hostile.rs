@@ -181,6 +181,11 @@ const FETCH_OTHER_ITEMS: &[Case] = &[
         b"* 1 FETCH (uid 2 body[header.fields (date)] \"x\")\r\n",
         "fetch 1 uid=2 header=x",
     ),
+    (
+        "header, its beginning",
+        b"* 1 FETCH (BODY[HEADER]<0> {6}\r\nA: b\r\n UID 2)\r\n",
+        "fetch 1 uid=2 header=A: b\\r\\n",
+    ),
     ("header NIL", b"* 1 FETCH (BODY[HEADER] NIL UID 2)\r\n", "fetch 1 uid=2"),
     (
         "the other header fields",

@@ -87,7 +87,9 @@ impl LedgerError {
                 "forget the pair with `limosa ledger forget`: the next copy finds by content what stands on the target"
             }
             Self::Newer { .. } => "use the newer version of limosa, or another --state folder",
-            Self::Store { .. } => "is the disk full, or the folder not writable? --state chooses another one",
+            Self::Store { .. } => {
+                "is the disk full, or the folder not writable (--state chooses another one)? A damaged file can be moved away: the next run finds by content what stands on the target"
+            }
         }
     }
 }

@@ -162,6 +162,30 @@ impl MemoryServer {
         });
     }
 
+    /// Gives a message other bytes, and another internal date if there is one, under the same id and with nothing that
+    /// tells: what a broken disk does, or somebody who edits files.
+    ///
+    /// # Panics
+    /// If there is no such folder or message.
+    pub fn change_message(
+        &self,
+        path: impl Into<FolderPath>,
+        id: &MessageId,
+        bytes: impl Into<Bytes>,
+        date: Option<InternalDate>,
+    ) {
+        let bytes = bytes.into();
+        let (before, after) = self.with(path, |folder, ids| {
+            let message = folder.find(ids, id).and_then(|uid| folder.messages.get_mut(&uid)).expect("no such message");
+            let lengths = (message.bytes.len() as u64, bytes.len() as u64);
+            message.bytes = bytes;
+            message.date = date.unwrap_or(message.date);
+            lengths
+        });
+        let mut state = self.lock();
+        state.bytes = state.bytes - before + after;
+    }
+
     /// Renames a folder and all below it; ids, object ids and watermarks stay.
     ///
     /// # Panics
