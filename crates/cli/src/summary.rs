@@ -271,8 +271,11 @@ fn next_step(report: &Report) -> Option<&'static str> {
     match report.outcome {
         _ if report.dry_run => Some("run it without --dry-run."),
         Outcome::Complete => Some("run the same command at any time: it brings over only what is new."),
-        Outcome::Exceptions if !report.exceptions.is_empty() => {
+        Outcome::Exceptions if report.exceptions.iter().any(|exception| !exception.stands()) => {
             Some("once the causes are mended, run the same command with --retry-exceptions.")
+        }
+        Outcome::Exceptions if !report.exceptions.is_empty() => {
+            Some("what is named above stands on the target, not quite as it was; docs/errors.md says what can be done.")
         }
         Outcome::Exceptions => Some("see the folders above; run the same command once the causes are mended."),
         // The hint says what to do.

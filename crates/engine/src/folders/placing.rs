@@ -137,7 +137,9 @@ impl<'a> Placing<'a> {
         for number in first..enough {
             let path = numbered(&last, number, self.limits);
             let invented = self.key(&path);
-            if self.reserved.contains(&invented) || self.target.contains_key(&invented) {
+            // A folder of such a name that stands there was made by an earlier run whose ledger is lost: taken up again, it is
+            // filled by content, where another number would make another copy.
+            if self.reserved.contains(&invented) {
                 continue;
             }
             if self.obstacle(wish, &path).is_none() {

@@ -460,3 +460,18 @@ async fn a_pattern_that_matches_nothing_is_no_success() {
         (Outcome::Unfinished, Some("nothing-matches".into()))
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_with_another_name_on_the_target_is_found_there_again_without_the_ledger() {
+    let target = MemoryTraits { case_insensitive_folders: true, ..MemoryTraits::default() };
+    let mut world = World::new(MemoryTraits::default(), target);
+    put(&world.source, "News", "a", &[]);
+    put(&world.source, "news", "b", &[]);
+    world.pass().await;
+    let folders = world.target.folders().len();
+    for _ in 0..3 {
+        world.ledger = MemoryLedger::new();
+        let report = world.pass().await;
+        assert_eq!((report.copied.messages, world.target.folders().len()), (0, folders), "{report:#?}");
+    }
+}
