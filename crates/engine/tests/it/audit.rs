@@ -8,27 +8,13 @@ use limosa_engine::audit::{
 use limosa_engine::{Deletions, Grade, Outcome, Pair, Progress};
 use limosa_model::{Connector, ErrorKind, FolderPath, InternalDate, Ledger, MessageId, PermanentFlags, SystemFlags};
 use limosa_testkit::MemoryLedger;
-use limosa_testkit::memory::{Changes, Faults, MemoryConnector, MemoryServer, MemoryTraits, Moment, Verdict};
+use limosa_testkit::memory::{Faults, MemoryConnector, MemoryServer, MemoryTraits, Moment, Verdict};
 
-use crate::world::{World, contents, flags, put, put_bytes};
+use crate::world::{World, contents, flags, kinds, put, put_bytes};
 
 const DEPTHS: [Depth; 3] = [Depth::Counts, Depth::Metadata, Depth::Content];
 /// Messages of [`settled`].
 const SEEDED: u64 = 12;
-
-fn kinds() -> Vec<(MemoryTraits, MemoryTraits)> {
-    let friendly = MemoryTraits::default;
-    let poor = || MemoryTraits { changes: Changes::FlagsUnseen, object_ids: false, ..friendly() };
-    let small = || MemoryTraits { batch: 3, window: 7, page: 2, piece: 5, ..friendly() };
-    let awkward = MemoryTraits::awkward;
-    vec![
-        (friendly(), friendly()),
-        (poor(), small()),
-        (awkward(), friendly()),
-        (friendly(), awkward()),
-        (awkward(), awkward()),
-    ]
-}
 
 /// A mailbox brought over by a pass: genuine duplicates, same headers with different bodies, no headers at all.
 async fn settled(source: MemoryTraits, target: MemoryTraits) -> World {

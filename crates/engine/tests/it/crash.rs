@@ -232,3 +232,24 @@ async fn cut_twice_the_end_is_the_same() {
 async fn cut_twice_between_other_stores_the_end_is_the_same() {
     twice(kinds().into_iter().skip(1).step_by(2)).await;
 }
+
+/// The same with a folder made anew, so that its old ids name other messages: each of these must arrive.
+#[tokio::test(start_paused = true)]
+async fn a_folder_made_anew_before_a_first_pass_has_ended_comes_over_whole() {
+    for (kind, source, target) in kinds() {
+        let undisturbed = Faults::none();
+        begin(&CASES[0], &source, &target).await.pass_with(&undisturbed).await;
+        for step in 0..undisturbed.steps() {
+            let mut world = begin(&CASES[0], &source, &target).await;
+            world.pass_with(&Faults::at(step, Moment::After, Verdict::Kill)).await;
+            world.source.delete_folder("Lists");
+            for n in 0..4 {
+                put(&world.source, "Lists", &format!("anew-{n}"), &[]);
+            }
+            world.pass().await;
+            let (wanted, stands) = (contents(&world.source), contents(&world.target));
+            let missing: Vec<_> = wanted["Lists"].iter().filter(|message| !stands["Lists"].contains(message)).collect();
+            assert!(missing.is_empty(), "{kind}, killed after {}: {missing:#?}", undisturbed.log()[step as usize]);
+        }
+    }
+}

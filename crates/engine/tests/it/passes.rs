@@ -5,22 +5,7 @@ use limosa_model::{ErrorKind, PermanentFlags, SystemFlags};
 use limosa_testkit::MemoryLedger;
 use limosa_testkit::memory::{Changes, MemoryTraits};
 
-use crate::world::{World, contents, flags, put, put_bytes};
-
-/// Ways in which stores differ; every test here holds for each.
-fn kinds() -> Vec<(MemoryTraits, MemoryTraits)> {
-    let friendly = MemoryTraits::default;
-    let poor = || MemoryTraits { changes: Changes::FlagsUnseen, object_ids: false, ..friendly() };
-    let batches = || MemoryTraits { batch: 3, window: 7, page: 2, piece: 5, ..friendly() };
-    let awkward = MemoryTraits::awkward;
-    vec![
-        (friendly(), friendly()),
-        (poor(), batches()),
-        (awkward(), friendly()),
-        (friendly(), awkward()),
-        (awkward(), awkward()),
-    ]
-}
+use crate::world::{World, contents, flags, kinds, put, put_bytes};
 
 /// A mailbox with what real ones hold: genuine duplicates, same headers with different bodies, no headers at all.
 fn seed(world: &World) {

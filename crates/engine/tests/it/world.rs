@@ -6,7 +6,7 @@ use std::sync::Arc;
 use limosa_engine::{Options, Pair, PassError, Progress, Report, run};
 use limosa_model::{Flags, FolderPath, InternalDate, Ledger, MessageId};
 use limosa_testkit::MemoryLedger;
-use limosa_testkit::memory::{Faults, MemoryConnector, MemoryServer, MemoryTraits};
+use limosa_testkit::memory::{Changes, Faults, MemoryConnector, MemoryServer, MemoryTraits};
 
 /// What people see of a mailbox: folders, and in each the messages, in no order.
 pub type Contents = BTreeMap<String, Vec<(String, Vec<String>, i64)>>;
@@ -42,6 +42,21 @@ impl World {
     pub async fn pass(&mut self) -> Report {
         self.pass_with(&Faults::none()).await.expect("nothing kills it").expect("it can work")
     }
+}
+
+/// Ways in which stores differ; what is tested of a pass or an audit holds for each.
+pub fn kinds() -> Vec<(MemoryTraits, MemoryTraits)> {
+    let friendly = MemoryTraits::default;
+    let poor = || MemoryTraits { changes: Changes::FlagsUnseen, object_ids: false, ..friendly() };
+    let batches = || MemoryTraits { batch: 3, window: 7, page: 2, piece: 5, ..friendly() };
+    let awkward = MemoryTraits::awkward;
+    vec![
+        (friendly(), friendly()),
+        (poor(), batches()),
+        (awkward(), friendly()),
+        (friendly(), awkward()),
+        (awkward(), awkward()),
+    ]
 }
 
 pub fn contents(server: &MemoryServer) -> Contents {
