@@ -1,11 +1,9 @@
 //! The steps that move no bytes: flags, removals, exceptions, folders that are gone.
 
-use std::collections::HashMap;
-
 use limosa_model::ledger::Settlement;
-use limosa_model::message::HeaderItem;
-use limosa_model::{IdList, Ledger, MessageId};
+use limosa_model::{Exception, IdList, Ledger};
 
+use crate::exceptions::describe;
 use crate::plan::entries_of;
 use crate::sides::Sessions;
 use crate::stop::{Stop, concerns_a_folder};
@@ -18,7 +16,7 @@ use crate::work::Work;
 pub async fn set_flags(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work) -> Result<(), Stop> {
     for (flags, sources) in std::mem::take(&mut work.steps.set_flags) {
         let ids: IdList = entries_of(&work.ledger, &sources).map(|entry| entry.target).collect();
-        let (kept, dropped) = work.permanent.keep(&flags);
+        let (kept, dropped) = work.keeping.wanted(&flags);
         if !ids.is_empty() {
             sessions.target.set_flags(&work.target, &ids, &kept).await.map_err(Stop::target)?;
         }
@@ -54,28 +52,22 @@ pub async fn remove(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Wor
     Ok(())
 }
 
-/// Makes exceptions of what was not taken or not given, with what the messages' headers tell of them; ends exceptions
+/// Makes exceptions of what was not taken, not as it was, or not given, with what the messages' headers tell of them; ends exceptions
 /// whose message has arrived or is gone; and settles that.
 ///
 /// # Errors
 /// Those of the source and the ledger.
 pub async fn leave_behind(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work) -> Result<(), Stop> {
     let mut resolved = std::mem::take(&mut work.ended);
-    resolved.extend(work.left_behind.extract_if(|id| work.ledger.get(id).is_some()));
+    // Arrived after all, and as it is.
+    work.refused.retain(|refused| refused.reason.code == Exception::REPAIRED || work.ledger.get(&refused.id).is_none());
+    let arrived = work.left_behind.extract_if(|id| work.ledger.get(id).is_some());
+    resolved.extend(arrived.filter(|id| !work.refused.iter().any(|refused| refused.id == *id)));
     if work.refused.is_empty() && resolved.is_empty() {
         return Ok(());
     }
-    let ids: IdList = work.refused.iter().map(|refused| refused.id.clone()).collect();
-    let mut headers: HashMap<MessageId, HeaderItem> = HashMap::new();
-    for ids in ids.chunks(500) {
-        // What the source cannot give whole it may not give in part either; the exception then says less.
-        match sessions.source.headers(&work.source, &ids).await {
-            Ok(items) => headers.extend(items.into_iter().map(|item| (item.id.clone(), item))),
-            Err(error) if error.scope() <= limosa_model::Scope::Folder => {}
-            Err(error) => return Err(Stop::source(error)),
-        }
-    }
-    let exceptions = work.refused.iter().map(|refused| refused.exception(work, headers.get(&refused.id))).collect();
+    let reasons: Vec<_> = work.refused.iter().map(|refused| (&refused.id, refused.reason.clone())).collect();
+    let exceptions = describe(sessions.source.as_mut(), &work.source, &reasons).await.map_err(Stop::source)?;
     ledger.settle(&work.source.path, &Settlement { exceptions, resolved, ..Settlement::default() }).await?;
     Ok(())
 }

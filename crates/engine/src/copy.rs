@@ -14,12 +14,11 @@ use limosa_model::error::{ErrorKind, Retry, Scope};
 use limosa_model::ledger::Entry;
 use limosa_model::mailbox::{Batching, Fetched, Limits};
 use limosa_model::message::{Outcome, Receipt};
-use limosa_model::{
-    ConnectorError, Flags, Folder, Head, IdList, InternalDate, Mailbox, MessageId, PermanentFlags, Piece, Writer,
-};
+use limosa_model::{ConnectorError, Flags, Folder, Head, IdList, InternalDate, Mailbox, MessageId, Piece, Writer};
 use tokio::sync::mpsc;
 
 use crate::doubt::Doubt;
+use crate::keeping::Keeping;
 use crate::progress::Progress;
 use crate::sides::Sessions;
 use crate::sides::{Side, SideError};
@@ -42,8 +41,8 @@ pub struct Route {
     pub source: Folder,
     /// The target folder.
     pub target: Folder,
-    /// Which flags the target keeps.
-    pub permanent: PermanentFlags,
+    /// Which flags its messages shall have there.
+    pub keeping: Keeping,
 }
 
 /// What lanes share.
@@ -206,7 +205,7 @@ enum Course {
 }
 
 /// Bytes of a message of unknown size that are kept in memory; more go to a temporary file.
-const SPOOL_IN_MEMORY: usize = 1 << 20;
+pub const SPOOL_IN_MEMORY: usize = 1 << 20;
 /// Bytes handed to the writer at once.
 const WRITE_AT_ONCE: usize = 1 << 20;
 
@@ -308,7 +307,7 @@ impl<'a> Carrier<'a> {
             self.told.push(Arrival::Refused { id: head.id, size: Some(size), error });
             return Course::Aside;
         }
-        let (kept, dropped) = self.route.permanent.keep(&head.flags);
+        let (kept, dropped) = self.route.keeping.wanted(&head.flags);
         if !dropped.is_empty() {
             self.told.push(Arrival::Dropped(dropped));
         }
@@ -444,7 +443,8 @@ impl<'a> Carrier<'a> {
     }
 }
 
-fn spool_error(error: std::io::Error) -> ConnectorError {
+/// Room for temporary files has run out.
+pub fn spool_error(error: std::io::Error) -> ConnectorError {
     ConnectorError::new(
         Scope::Endpoint,
         Retry::Never,

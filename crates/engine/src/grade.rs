@@ -23,10 +23,12 @@ impl Default for Thresholds {
 pub struct Findings<'a> {
     /// Flags and keywords that the target does not keep.
     pub dropped_flags: u64,
-    /// Left behind by name.
+    /// Left behind by name, and approved by nobody.
     pub left_behind: u64,
-    /// Changed by the target, by name.
+    /// Changed by the target or for it, by name, and approved by nobody.
     pub changed: u64,
+    /// Left behind or changed, and approved by somebody.
+    pub approved: u64,
     /// Folders that were not brought over as they should be, in words.
     pub folders: Vec<String>,
     /// That cannot be read, so not compared.
@@ -55,10 +57,12 @@ pub fn grade(findings: &Findings<'_>, thresholds: &Thresholds) -> (Grade, Vec<St
             reasons.push(reason);
         }
     };
-    let Findings { dropped_flags, left_behind, changed, unreadable, metadata, arrived, unexplained, .. } = *findings;
+    let Findings { dropped_flags, left_behind, changed, approved, unreadable, metadata, arrived, unexplained, .. } =
+        *findings;
     because(dropped_flags > 0, Grade::Good, format!("the target does not keep {dropped_flags} flag(s) or keyword(s)"));
+    because(approved > 0, Grade::Good, format!("{approved} message(s) left behind or changed, and approved"));
     because(left_behind > 0, Grade::Investigate, format!("{left_behind} message(s) left behind"));
-    because(changed > 0, Grade::Investigate, format!("{changed} message(s) changed by the target"));
+    because(changed > 0, Grade::Investigate, format!("{changed} message(s) that are not as they were"));
     for folder in &findings.folders {
         because(true, Grade::Investigate, folder.clone());
     }
@@ -96,6 +100,7 @@ mod tests {
     fn the_worst_finding_decides() {
         check(Findings::default(), Grade::Perfect);
         check(Findings { dropped_flags: 3, ..Findings::default() }, Grade::Good);
+        check(Findings { approved: 2, ..Findings::default() }, Grade::Good);
         check(Findings { dropped_flags: 3, left_behind: 1, ..Findings::default() }, Grade::Investigate);
         check(Findings { left_behind: 1, unexplained: 1, ..Findings::default() }, Grade::Poor);
         check(Findings { unfinished: Some("the line is cut"), ..Findings::default() }, Grade::Poor);

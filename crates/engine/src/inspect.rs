@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use limosa_model::ledger::FolderLedger;
 use limosa_model::mailbox::{Basis, Cursor, Detail, Page};
-use limosa_model::{ConnectorError, Folder, IdList, Mailbox, MessageId, PermanentFlags, Target, Watermark};
+use limosa_model::{ConnectorError, Folder, IdList, Mailbox, MessageId, Target, Watermark};
 
 use crate::expected::{Difference, Expected};
+use crate::keeping::Keeping;
 use crate::plan::{SourceDelta, TargetDelta};
 
 /// What a listing of the source told.
@@ -105,7 +106,7 @@ pub async fn inspect_target(
     folder: &Folder,
     since: Option<&Watermark>,
     ledger: &FolderLedger,
-    permanent: &PermanentFlags,
+    keeping: &Keeping,
 ) -> Result<TargetListing, ConnectorError> {
     let Some(since) = since else {
         let ids = target.arrivals(folder, None).await?;
@@ -116,7 +117,7 @@ pub async fn inspect_target(
         };
         return Ok(TargetListing { delta, watermark: None, ..TargetListing::default() });
     };
-    compare_target(target, folder, Some(since), ledger, permanent, &Expected::default()).await
+    compare_target(target, folder, Some(since), ledger, keeping, &Expected::default()).await
 }
 
 /// Lists the target since `since` (all of it without), and holds it against the ledger and what was sent in this pass.
@@ -125,7 +126,7 @@ pub async fn compare_target(
     folder: &Folder,
     since: Option<&Watermark>,
     ledger: &FolderLedger,
-    permanent: &PermanentFlags,
+    keeping: &Keeping,
     expected: &Expected,
 ) -> Result<TargetListing, ConnectorError> {
     let mut altered = Vec::new();
@@ -148,7 +149,7 @@ pub async fn compare_target(
             if let Some(difference) = expected.difference(&item) {
                 altered.push((source.clone(), item.id.clone(), difference));
             }
-            if ledger.get(&source).is_some_and(|(_, flags)| permanent.keep(flags).0 != permanent.keep(&item.flags).0) {
+            if ledger.get(&source).is_some_and(|(_, flags)| !keeping.is_right(flags, &item.flags)) {
                 delta.drifted.push(source);
             }
         }

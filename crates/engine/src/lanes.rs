@@ -39,7 +39,7 @@ pub async fn copy(
     let routes = works.iter().map(|work| Route {
         source: work.source.clone(),
         target: work.target.clone(),
-        permanent: work.permanent.clone(),
+        keeping: work.keeping.clone(),
     });
     let units = works.iter().enumerate().flat_map(|(folder, work)| {
         let stretches = work.steps.copy.chunks(MESSAGES_A_UNIT);

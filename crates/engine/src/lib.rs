@@ -13,7 +13,8 @@
 //!   [`recover`] (what stands there already, by content) and [`plan`] (changes and ledger → steps; pure).
 //! - [`moves`]: messages moved between folders.
 //! - [`lanes`], [`copy`]: bytes from source to target over several connections, many messages in flight; [`settle`]: writing down what arrived.
-//! - [`apply`]: the steps that move no bytes.
+//! - [`refusals`]: what becomes of messages that the target refuses, by [`mend`] (the smallest changes; pure). [`exceptions`]: naming them.
+//! - [`apply`]: the steps that move no bytes. [`keeping`]: which flags a message shall have on the target.
 //! - [`verify`]: the comparison at the end, with what is [`expected`], and what is in [`doubt`].
 //! - [`check`]: what a copy would meet, with nothing written.
 //! - [`audit`]: both sides compared anew, with nothing written; [`grade`]: how good the target's copy is.
@@ -25,11 +26,14 @@ pub mod audit;
 pub mod check;
 mod copy;
 mod doubt;
+mod exceptions;
 mod expected;
 pub mod folders;
 pub mod grade;
 mod inspect;
+mod keeping;
 mod lanes;
+mod mend;
 mod moves;
 pub mod options;
 pub mod pass;
@@ -37,6 +41,7 @@ mod plan;
 mod prepare;
 pub mod progress;
 mod recover;
+pub mod refusals;
 pub mod report;
 mod settle;
 mod sides;
@@ -48,6 +53,7 @@ mod work;
 pub use options::{Deletions, Options};
 pub use pass::{Pair, run};
 pub use progress::{Phase, Progress};
+pub use refusals::Refusals;
 pub use report::{Grade, Outcome, Report};
 pub use sides::Side;
 pub use stop::PassError;

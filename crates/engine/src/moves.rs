@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use limosa_model::ledger::{Entry, Settlement};
 use limosa_model::{Flags, IdList, Ledger, Mailbox, MessageId};
 
+use crate::mend::Mends;
 use crate::plan::{by_flags, entries_of};
 use crate::recover::{Outlines, Seekers, match_by_content};
 use crate::sides::Sessions;
@@ -29,6 +30,8 @@ pub struct Move {
     pub flags: Flags,
     /// Its flags on the target.
     pub target_flags: Flags,
+    /// The changes with which it stands there.
+    pub mends: Mends,
 }
 
 /// Finds moves among what is to be removed and what is to be copied, and takes them out of both.
@@ -65,6 +68,7 @@ pub async fn find_moves(sessions: &mut Sessions, works: &mut [Work]) -> Result<V
                 let Some(old_source) = works[*from].ledger.source_of(&found.entry.target) else { continue };
                 let old = Entry { source: old_source, target: found.entry.target, flags: found.entry.flags.clone() };
                 moves.push(Move {
+                    mends: found.mends,
                     from: *from,
                     old,
                     to,
@@ -74,6 +78,9 @@ pub async fn find_moves(sessions: &mut Sessions, works: &mut [Work]) -> Result<V
                 });
             }
         }
+    }
+    for moved in &moves {
+        works[moved.to].repaired(&moved.source, moved.mends);
     }
     for (index, work) in works.iter_mut().enumerate() {
         let came: HashSet<&MessageId> =
@@ -118,7 +125,7 @@ pub async fn relocate(
         for one in &moves {
             match moved.get(&one.old.target).cloned().flatten() {
                 Some(target) => {
-                    if works[to].permanent.keep(&one.flags).0 != one.target_flags {
+                    if !works[to].keeping.is_right(&one.flags, &one.target_flags) {
                         wanted.push((one.source.clone(), one.flags.clone()));
                     }
                     entries.push(Entry { source: one.source.clone(), target, flags: one.flags.clone() });

@@ -1,6 +1,10 @@
 //! What a pass is told.
 
+use limosa_model::Keywords;
+
 use crate::folders::FolderRules;
+use crate::grade::Thresholds;
+use crate::refusals::Refusals;
 
 /// How a pass is to be run. The default is what a person wants who says nothing.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +17,12 @@ pub struct Options {
     pub dry_run: bool,
     /// Try messages again that were left behind as exceptions by an earlier pass.
     pub retry_exceptions: bool,
+    /// What becomes of messages that the target refuses for their content.
+    pub refusals: Refusals,
+    /// How keywords of the source are named on the target.
+    pub keywords: Keywords,
+    /// Where a grade turns into a worse one.
+    pub thresholds: Thresholds,
     /// How often to begin again after a lost connection while nothing moves on. With progress it begins again each time.
     pub attempts: Attempts,
 }

@@ -8,21 +8,21 @@
 //! 4. look at each folder whose watermark moved: list both sides, find by content what stands already, plan;
 //! 5. move what was moved on the source;
 //! 6. copy, settling as receipts come;
-//! 7. set flags, make exceptions of what was refused, remove what was expunged;
+//! 7. deal with what was refused: mended, kept aside, in any case an exception; set flags; remove what was expunged;
 //! 8. compare, and settle the watermarks;
 //! 9. survey the target once more, and note that writing has ended.
 //!
 //! Each step can be cut off anywhere and begun again: a second attempt does what the first left open. So that is also what
 //! happens after a lost connection, and there is no other way of recovering.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use limosa_model::error::{ErrorKind, Retry, Scope};
-use limosa_model::ledger::LedgerFolder;
+use limosa_model::ledger::{DroppedFlag, LedgerFolder};
 use limosa_model::mailbox::Survey;
-use limosa_model::{Connector, ConnectorError, Exception, Folder, FolderPath, Ledger};
+use limosa_model::{Connector, ConnectorError, Exception, Folder, FolderPath, Ledger, MessageId};
 use tokio::time::Instant;
 
 use crate::folders::{FolderPair, FolderPlan, Place, match_folders};
@@ -30,6 +30,7 @@ use crate::moves::{Move, find_moves, relocate};
 use crate::options::{Deletions, Options};
 use crate::prepare::{Known, adopt, prepare, prepare_gone};
 use crate::progress::{Phase, Progress};
+use crate::refusals::deal;
 use crate::report::{Discrepancy, Report, Sides, Unfinished};
 use crate::sides::Sessions;
 use crate::stop::{PassError, Stop, concerns_a_folder, stopped};
@@ -59,7 +60,7 @@ pub async fn run(pair: Pair<'_>, options: &Options, progress: &Progress) -> Resu
         return Err(PassError::SameAccount { account: source });
     }
     let started = Instant::now();
-    let mut summary = Summary::new(source, target, options.dry_run);
+    let mut summary = Summary::new(source, target, options);
     let mut failures = 0;
     let unfinished = loop {
         let before = summary.volume_done();
@@ -108,6 +109,7 @@ struct Outlook {
     plan: FolderPlan,
     known: BTreeMap<FolderPath, LedgerFolder>,
     exceptions: Vec<Exception>,
+    dropped_flags: Vec<DroppedFlag>,
     target: Survey,
 }
 
@@ -163,14 +165,25 @@ impl Attempt<'_> {
         let folders = self.pair.ledger.folders().await?;
         let plan = match_folders(&source.folders, &target.folders, &target.limits, &folders, &self.options.folders);
         let known = folders.into_iter().map(|folder| (folder.source.clone(), folder)).collect();
-        Ok(Outlook { plan, known, exceptions: self.pair.ledger.exceptions().await?, target })
+        let exceptions = self.pair.ledger.exceptions().await?;
+        Ok(Outlook { plan, known, exceptions, dropped_flags: self.pair.ledger.dropped_flags().await?, target })
     }
 
     fn is_unchanged(&self, outlook: &Outlook) -> bool {
-        let retrying = self.options.retry_exceptions && !outlook.exceptions.is_empty();
-        let same =
-            |pair: &FolderPair| pair.subscribe.is_none() && !has_moved(pair, outlook.known.get(&pair.source.path));
+        let retrying = outlook.exceptions.iter().any(|exception| self.tries_again(exception));
+        let same = |pair: &FolderPair| pair.subscribe.is_none() && !self.has_moved(pair, outlook);
         !retrying && outlook.plan.gone.is_empty() && outlook.plan.pairs.iter().all(same)
+    }
+
+    /// Whether a message that was left behind is to be tried again.
+    fn tries_again(&self, exception: &Exception) -> bool {
+        (self.options.retry_exceptions && !exception.stands()) || self.options.refusals.can_do_more(exception)
+    }
+
+    /// Whether a pair of folders has to be looked at.
+    fn has_moved(&self, pair: &FolderPair, outlook: &Outlook) -> bool {
+        let known = outlook.known.get(&pair.source.path);
+        known.is_none_or(|known| known.keywords != self.options.keywords.fingerprint()) || has_moved(pair, known)
     }
 
     /// An APPEND whose answer was lost may still land: what is absent counts as absent only when the target stands still, or
@@ -280,14 +293,16 @@ impl Attempt<'_> {
         let mut works = Vec::new();
         for (pair, place) in outlook.plan.pairs.iter().zip(places) {
             let known = outlook.known.get(&pair.source.path);
-            let retrying = self.options.retry_exceptions
-                && outlook.exceptions.iter().any(|exception| exception.folder == pair.source.path);
+            let of_folder = outlook.exceptions.iter().filter(|exception| exception.folder == pair.source.path);
+            let retrying = of_folder.filter(|exception| self.tries_again(exception));
+            let again: HashSet<MessageId> = retrying.map(|exception| exception.id.clone()).collect();
             let left_out = place.is_none() && !self.options.dry_run;
-            if left_out || self.progress.is_stopping() || !(has_moved(pair, known) || retrying) {
+            let has_to_be = self.has_moved(pair, outlook) || !again.is_empty();
+            if left_out || self.progress.is_stopping() || !has_to_be {
                 continue;
             }
             self.progress.folder(pair.source.path.to_string());
-            let known = Known { ledger: known, exceptions: &outlook.exceptions };
+            let known = Known { ledger: known, exceptions: &outlook.exceptions, again: &again };
             match prepare(sessions, ledger, pair, place, known, self.options).await {
                 Ok(mut work) => {
                     self.summary.take_unverified(&mut work);
@@ -349,6 +364,7 @@ impl Attempt<'_> {
         }
         self.progress.enter(Phase::Applying);
         for work in works.iter_mut() {
+            deal(&self.options.refusals, sessions, ledger.as_ref(), work).await?;
             self.name_the_unnamed(sessions, work).await?;
             apply::confirm_vanished(sessions, work).await?;
             apply::leave_behind(sessions, ledger.as_ref(), work).await?;
@@ -435,7 +451,7 @@ impl Attempt<'_> {
                 }
             }
             if found.is_empty() && !work.incomplete {
-                settle_watermarks(ledger, work, comparison.watermark).await?;
+                settle_watermarks(ledger, work, comparison.watermark, &outlook.dropped_flags).await?;
             }
             discrepancies.extend(found);
         }

@@ -5,15 +5,17 @@ use std::collections::HashSet;
 use limosa_model::ledger::{LedgerFolder, Settlement};
 use limosa_model::{Exception, Folder, FolderLedger, FolderPath, IdList, Ledger, Mailbox, MessageId, PermanentFlags};
 
+use crate::exceptions::Reason;
 use crate::expected::Expected;
 use crate::folders::FolderPair;
 use crate::inspect::{SourceListing, TargetListing, inspect_source, inspect_target};
+use crate::keeping::Keeping;
 use crate::options::{Deletions, Options};
 use crate::plan::{FolderSteps, SourceDelta, TargetDelta, by_flags, plan_folder};
 use crate::recover::{Found, Outlines, Seekers, match_by_content};
 use crate::sides::Sessions;
 use crate::stop::Stop;
-use crate::work::{Done, Work};
+use crate::work::{Done, Refused, Work};
 
 /// What is known of a folder before it is looked at.
 pub struct Known<'a> {
@@ -21,6 +23,8 @@ pub struct Known<'a> {
     pub ledger: Option<&'a LedgerFolder>,
     /// All exceptions of the pair.
     pub exceptions: &'a [Exception],
+    /// Messages of the folder that were left behind and are to be tried again.
+    pub again: &'a HashSet<MessageId>,
 }
 
 /// Lists both sides of a pair of folders, holds them against the ledger, and decides what is to be done.
@@ -51,9 +55,14 @@ pub async fn prepare(
         Some(folder) => sessions.target.permanent_flags(folder).await.map_err(Stop::target)?,
         None => PermanentFlags::default(),
     };
-    let of_folder = known.exceptions.iter().filter(|exception| exception.folder == pair.source.path);
-    let (changed, of_folder): (Vec<&Exception>, Vec<&Exception>) = of_folder.partition(|exception| exception.stands());
-    let mut left_behind: HashSet<MessageId> = of_folder.into_iter().map(|exception| exception.id.clone()).collect();
+    let keeping = Keeping { permanent, keywords: options.keywords.clone() };
+    if before.keywords != keeping.keywords.fingerprint() {
+        // By another table flags may have to be other ones everywhere: the target is listed whole.
+        before.target_watermark = before.target_watermark.take().filter(|_| entries.is_empty());
+    }
+    let of_folder = || known.exceptions.iter().filter(|exception| exception.folder == pair.source.path);
+    let (changed, left): (Vec<&Exception>, Vec<&Exception>) = of_folder().partition(|exception| exception.stands());
+    let mut left_behind: HashSet<MessageId> = left.into_iter().map(|exception| exception.id.clone()).collect();
     let mut ended = Vec::new();
     let mut former = FolderLedger::new();
     let (source, found_there) = loop {
@@ -73,7 +82,7 @@ pub async fn prepare(
             }
         }
         let (source, listing) =
-            list(sessions, &pair.source, target.as_ref(), &before, &entries, &permanent, &left_behind).await?;
+            list(sessions, &pair.source, target.as_ref(), &before, &entries, &keeping, &left_behind).await?;
         if forget || !(source.renumbered || listing.renumbered) {
             break (source, listing);
         }
@@ -89,19 +98,22 @@ pub async fn prepare(
         let gone: HashSet<&MessageId> = delta.gone.iter().collect();
         ended.extend(changed.into_iter().map(|exception| exception.id.clone()).filter(|id| gone.contains(id)));
     }
-    let not_again = match options.retry_exceptions {
-        false => &left_behind,
-        true => {
-            let unnamed: Vec<MessageId> = left_behind.iter().filter(|id| !delta.new.contains(id)).cloned().collect();
-            delta.new.extend(unnamed);
-            &HashSet::new()
-        }
-    };
-    let steps = plan_folder(&entries, &delta, &found_there.delta, not_again, options.deletions);
+    let (again, not_again): (HashSet<MessageId>, HashSet<MessageId>) =
+        left_behind.iter().cloned().partition(|id| known.again.contains(id));
+    let unnamed: Vec<MessageId> = again.into_iter().filter(|id| !delta.new.contains(id)).collect();
+    delta.new.extend(unnamed);
+    let steps = plan_folder(&entries, &delta, &found_there.delta, &not_again, options.deletions);
+    // A pass that was cut off has not come to reading what these messages' headers tell.
+    let is_there = |id: &MessageId| not_again.contains(id) || entries.get(id).is_some();
+    let undescribed = of_folder().filter(|exception| is_there(&exception.id)).filter_map(|exception| {
+        let reason = Reason::of_undescribed(exception)?;
+        Some(Refused { id: exception.id.clone(), reason })
+    });
+    let refused = undescribed.collect();
     let mut work = Work {
         target: target.unwrap_or_else(|| absent(&target_path)),
         source: pair.source.clone(),
-        permanent,
+        keeping,
         ledger: entries,
         steps,
         source_watermark: source.watermark,
@@ -109,7 +121,7 @@ pub async fn prepare(
         source_messages: source.messages.or(pair.source.state.as_ref().map(|state| state.messages)).unwrap_or(0),
         done: Done::default(),
         unnamed: Vec::new(),
-        refused: Vec::new(),
+        refused,
         doubtful: Vec::new(),
         expected: Expected::default(),
         left_behind,
@@ -141,7 +153,7 @@ async fn list(
     target: Option<&Folder>,
     before: &LedgerFolder,
     entries: &FolderLedger,
-    permanent: &PermanentFlags,
+    keeping: &Keeping,
     left_behind: &HashSet<MessageId>,
 ) -> Result<(SourceListing, TargetListing), Stop> {
     let of_source = async {
@@ -167,7 +179,7 @@ async fn list(
             None => Ok(TargetListing::default()),
             Some(folder) => {
                 let since = before.target_watermark.as_ref();
-                inspect_target(sessions.target.as_mut(), folder, since, entries, permanent).await.map_err(Stop::target)
+                inspect_target(sessions.target.as_mut(), folder, since, entries, keeping).await.map_err(Stop::target)
             }
         }
     };
@@ -185,11 +197,15 @@ pub async fn adopt(
     unexplained: &IdList,
     dry_run: bool,
 ) -> Result<(), Stop> {
-    if unexplained.is_empty() || work.steps.copy.is_empty() {
+    // What was left behind by an earlier pass may stand there by now, mended by one that was cut off.
+    let mut seeking = work.steps.copy.clone();
+    seeking.extend(work.left_behind.iter().filter(|id| !work.steps.copy.contains(id)).cloned());
+    if unexplained.is_empty() || seeking.is_empty() {
         return Ok(());
     }
-    let mut ours =
-        Outlines::read(sessions.source.as_mut(), &work.source, &work.steps.copy).await.map_err(Stop::source)?;
+    let mut ours = Outlines::read(sessions.source.as_mut(), &work.source, &seeking).await.map_err(Stop::source)?;
+    let refused = work.refused.iter().map(|refused| refused.id.clone());
+    ours.distrust(&work.left_behind.iter().cloned().chain(refused).collect());
     let target: &mut dyn Mailbox = sessions.target.as_mut();
     let mut theirs = Outlines::read(target, &work.target, unexplained).await.map_err(Stop::target)?;
     let found = match_by_content(
@@ -207,14 +223,18 @@ pub async fn adopt(
 
 async fn note_found(ledger: &dyn Ledger, work: &mut Work, found: Vec<Found>, dry_run: bool) -> Result<(), Stop> {
     work.done.found += found.len() as u64;
-    let differing = found
-        .iter()
-        .filter(|found| work.permanent.keep(&found.entry.flags).0 != work.permanent.keep(&found.target_flags).0);
+    let differing = found.iter().filter(|found| !work.keeping.is_right(&found.entry.flags, &found.target_flags));
     let wanted: Vec<_> = differing.map(|found| (found.entry.source.clone(), found.entry.flags.clone())).collect();
     work.steps.set_flags.extend(by_flags(wanted));
+    for found in &found {
+        work.repaired(&found.entry.source, found.mends);
+    }
+    let mended = work.refused.iter().filter(|refused| found.iter().any(|found| found.entry.source == refused.id));
+    let exceptions = mended.map(|refused| refused.reason.exception(&work.source, &refused.id, None)).collect();
     let entries: Vec<_> = found.into_iter().map(|found| found.entry).collect();
     if !dry_run {
-        ledger.settle(&work.source.path, &Settlement { entries: entries.clone(), ..Settlement::default() }).await?;
+        let settlement = Settlement { entries: entries.clone(), exceptions, ..Settlement::default() };
+        ledger.settle(&work.source.path, &settlement).await?;
     }
     for entry in entries {
         work.ledger.insert(entry);
@@ -244,7 +264,7 @@ pub async fn prepare_gone(
     Ok(Work {
         source: absent(&gone.source),
         target: target.unwrap_or_else(|| absent(&gone.target)),
-        permanent: PermanentFlags::default(),
+        keeping: Keeping::default(),
         ledger: entries,
         steps,
         source_watermark: None,
@@ -272,6 +292,7 @@ fn unknown(source: &Folder, path: &FolderPath, target: Option<&Folder>) -> Ledge
         target_watermark: None,
         source_ids: ids_of(Some(source)).unwrap_or_default().to_owned(),
         target_ids: ids_of(target).unwrap_or_default().to_owned(),
+        keywords: String::new(),
         messages: 0,
     }
 }

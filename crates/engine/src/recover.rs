@@ -17,6 +17,7 @@ use limosa_model::mailbox::Fetched;
 use limosa_model::message::HeaderItem;
 use limosa_model::{ConnectorError, Flags, Folder, IdList, InternalDate, Mailbox, MessageId, Piece};
 
+use crate::mend::{Mender, Mends};
 use crate::report::Sides;
 use crate::sides::{Side, SideError};
 
@@ -60,6 +61,13 @@ impl Outlines {
         Ok(Self(outlines))
     }
 
+    /// Headers prove nothing for these messages: what stands on the target in their place may have been mended.
+    pub fn distrust(&mut self, ids: &HashSet<MessageId>) {
+        for outline in self.0.iter_mut().filter(|outline| ids.contains(&outline.id)) {
+            outline.trusted = false;
+        }
+    }
+
     fn take_out(&mut self, taken: &HashSet<&MessageId>) {
         self.0.retain(|outline| !taken.contains(&outline.id));
     }
@@ -77,6 +85,7 @@ pub async fn match_by_content(mut source: Seekers<'_>, mut target: Seekers<'_>) 
             target: target.digests(&doubtful.target).await.map_err(|error| (Side::Target, error))?,
         };
         found.extend(by_digest(&doubtful, &digests));
+        found.extend(mended(&mut source, doubtful, &digests.target, &found).await?);
     }
     source.outlines.take_out(&found.iter().map(|found| &found.entry.source).collect());
     target.outlines.take_out(&found.iter().map(|found| &found.entry.target).collect());
@@ -94,6 +103,8 @@ pub struct Found {
     pub dates: Sides<Option<InternalDate>>,
     /// Its bytes are known to differ between the sides: only what servers leave alone is the same.
     pub differs: bool,
+    /// The changes that make the source's bytes the target's: an earlier pass mended it.
+    pub mends: Mends,
 }
 
 /// What is kept of a header block: enough to tell messages apart at little memory.
@@ -102,7 +113,7 @@ struct Outline {
     id: MessageId,
     flags: Flags,
     internal_date: Option<InternalDate>,
-    /// Of the header block, in its canonical form.
+    /// Of the header block, in its canonical form and without carriage returns, which a mended message may have more of.
     header: [u8; 16],
     size: u64,
     /// Equal for messages that a server may have changed on the way in: from fields that servers leave alone.
@@ -125,8 +136,12 @@ impl Outline {
             }
             short(&hasher)
         });
+        let mut header = blake3::Hasher::new();
+        for piece in canonical(&item.header, true).split(|byte| *byte == b'\r') {
+            header.update(piece);
+        }
         Self {
-            header: short(blake3::Hasher::new().update(&canonical(&item.header, true))),
+            header: short(&header),
             size: item.size,
             loose,
             trusted: has_message_id && !item.flags.system.contains(SystemFlags::DRAFT),
@@ -227,7 +242,7 @@ impl Found {
     fn of(ours: &Outline, theirs: &Outline, differs: bool) -> Self {
         let entry = Entry { source: ours.id.clone(), target: theirs.id.clone(), flags: ours.flags.clone() };
         let dates = Sides { source: ours.internal_date, target: theirs.internal_date };
-        Self { entry, target_flags: theirs.flags.clone(), dates, differs }
+        Self { entry, target_flags: theirs.flags.clone(), dates, differs, mends: Mends::default() }
     }
 }
 
@@ -344,6 +359,81 @@ pub async fn read_digests(
         }
     }
     Ok(digests)
+}
+
+/// Among what is left, finds messages of the source that stand on the target with changes made by an earlier pass.
+async fn mended(
+    source: &mut Seekers<'_>,
+    doubtful: Sides<Vec<Outline>>,
+    standing: &DigestsById,
+    found: &[Found],
+) -> Result<Vec<Found>, SideError> {
+    let mut sources = Outlines(doubtful.source);
+    sources.take_out(&found.iter().map(|found| &found.entry.source).collect());
+    let mut targets = Outlines(doubtful.target);
+    targets.take_out(&found.iter().map(|found| &found.entry.target).collect());
+    let (sources, mut targets) = (sources.0, targets.0);
+    if sources.is_empty() || targets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = sources.iter().map(|outline| outline.id.clone()).collect();
+    let read = read_mended(source.mailbox, source.folder, &ids).await.map_err(|error| (Side::Source, error))?;
+    let mut matched = Vec::new();
+    for ours in &sources {
+        let forms = read.get(&ours.id).map(Vec::as_slice).unwrap_or_default();
+        let like = |theirs: &Outline| {
+            let digests = standing.get(&theirs.id)?;
+            forms.iter().find(|(_, whole)| *whole == digests.whole).map(|(mends, _)| *mends)
+        };
+        if let Some((at, mends)) = targets.iter().enumerate().find_map(|(at, theirs)| Some((at, like(theirs)?))) {
+            matched.push(Found { mends, ..Found::of(ours, &targets.remove(at), true) });
+        }
+    }
+    Ok(matched)
+}
+
+/// The ways in which a message may have been mended, each with the digest of what it then is.
+type Forms = Vec<(Mends, [u8; 16])>;
+
+/// Reads these messages whole, and answers what they would be when mended. Messages that need no mending are left out.
+async fn read_mended(
+    mailbox: &mut dyn Mailbox,
+    folder: &Folder,
+    ids: &IdList,
+) -> Result<HashMap<MessageId, Forms>, ConnectorError> {
+    let begin = || Mends::all().to_try().into_iter().map(|mends| (mends, Mender::new(mends), blake3::Hasher::new()));
+    let mut read = HashMap::new();
+    let mut fetch = mailbox.fetch(folder, ids).await?;
+    let (mut fetched, mut out) = (Vec::new(), Vec::new());
+    let mut current: Option<(MessageId, Vec<(Mends, Mender, blake3::Hasher)>)> = None;
+    let mut more = true;
+    while more {
+        more = fetch.next(&mut fetched).await?;
+        for one in fetched.drain(..) {
+            match one {
+                Fetched::Piece(Piece::Head(head)) => current = Some((head.id, begin().collect())),
+                Fetched::Piece(Piece::Body(bytes)) => {
+                    for (_, mender, hasher) in current.iter_mut().flat_map(|(_, forms)| forms) {
+                        out.clear();
+                        mender.feed(&bytes, &mut out);
+                        hasher.update(&out);
+                    }
+                }
+                Fetched::Piece(Piece::End) => {
+                    let Some((id, forms)) = current.take() else { continue };
+                    let finished = forms.into_iter().filter_map(|(_, mender, mut hasher)| {
+                        out.clear();
+                        let changed = mender.finish(&mut out);
+                        hasher.update(&out);
+                        (!changed.is_empty()).then(|| (changed, short(&hasher)))
+                    });
+                    read.insert(id, finished.collect());
+                }
+                Fetched::Gone(_) | Fetched::Unreadable(..) => current = None,
+            }
+        }
+    }
+    Ok(read)
 }
 
 /// Digests of a message as it comes, whole and after its header block.

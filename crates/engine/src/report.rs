@@ -9,9 +9,9 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// Everything stands on the target, and the comparison agrees.
+    /// Everything stands on the target but what somebody approved to be left behind, and the comparison agrees.
     Complete,
-    /// Finished; some messages or folders were left behind, each by name.
+    /// Finished; some messages or folders were left behind or changed, each by name, and nobody has approved that yet.
     Exceptions,
     /// Not finished: run it again.
     Unfinished,
@@ -23,7 +23,7 @@ pub enum Outcome {
 pub enum Grade {
     /// Every message stands there as it stands on the source.
     Perfect,
-    /// Every message stands there; a flag or keyword that the target does not keep is missing.
+    /// The same but for a flag or keyword that the target does not keep, or for exceptions that somebody approved.
     Good,
     /// Something was left behind by name.
     Investigate,

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::copy::{Arrival, News};
+use crate::exceptions::Reason;
 use crate::progress::Progress;
 use crate::work::{Pending, Refused, Work};
 
@@ -71,9 +72,9 @@ fn note(work: &mut Work, pending: &mut Pending, arrival: Arrival, progress: &Pro
             work.unnamed.push((id, flags));
         }
         Arrival::Refused { id, size, error } => {
-            let refused = Refused { id, size, error };
+            let refused = Refused { id, reason: Reason::refused(&error, size) };
             // At once, so that it is known however the attempt ends; what its header tells is added later.
-            pending.settlement.exceptions.push(refused.exception(work, None));
+            pending.settlement.exceptions.push(refused.reason.exception(&work.source, &refused.id, None));
             // It may have stood on the target before and been lost there.
             pending.settlement.removed.push(refused.id.clone());
             work.refused.push(refused);

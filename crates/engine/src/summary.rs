@@ -11,6 +11,7 @@ use crate::expected::Expected;
 use crate::folders::{FolderPair, FolderPlan, Place};
 use crate::grade::{Findings, Thresholds, grade};
 use crate::moves::Move;
+use crate::options::Options;
 use crate::plan::Step;
 use crate::report::{Discrepancy, FolderNote, FolderReport, Outcome, PassKind, Report, Sides, Unfinished, Volume};
 use crate::work::{Done, Work};
@@ -20,6 +21,7 @@ pub struct Summary {
     source: String,
     target: String,
     dry_run: bool,
+    thresholds: Thresholds,
     kind: PassKind,
     folders: BTreeMap<FolderPath, FolderReport>,
     done: BTreeMap<FolderPath, Done>,
@@ -48,11 +50,12 @@ struct Unverified {
 
 impl Summary {
     /// Nothing done yet.
-    pub fn new(source: String, target: String, dry_run: bool) -> Self {
+    pub fn new(source: String, target: String, options: &Options) -> Self {
         Self {
             source,
             target,
-            dry_run,
+            dry_run: options.dry_run,
+            thresholds: options.thresholds,
             kind: PassKind::Initial,
             folders: BTreeMap::new(),
             done: BTreeMap::new(),
@@ -232,11 +235,13 @@ impl Summary {
         let left_out = self.notes.iter().any(|note| note.code == "refused");
         let found =
             findings(&self.exceptions, &self.dropped_flags, &self.discrepancies, unfinished.as_ref(), &self.notes);
-        let (grade, reasons) = grade(&found, &Thresholds::default());
+        let (grade, reasons) = grade(&found, &self.thresholds);
         Report {
             outcome: match () {
                 () if unfinished.is_some() => Outcome::Unfinished,
-                () if !self.exceptions.is_empty() || left_out => Outcome::Exceptions,
+                () if self.exceptions.iter().any(|exception| exception.approval.is_none()) || left_out => {
+                    Outcome::Exceptions
+                }
                 () => Outcome::Complete,
             },
             grade,
@@ -282,12 +287,14 @@ fn findings<'a>(
     unfinished: Option<&'a Unfinished>,
     notes: &[FolderNote],
 ) -> Findings<'a> {
-    let changed = exceptions.iter().filter(|exception| exception.stands()).count();
+    let open = || exceptions.iter().filter(|exception| exception.approval.is_none());
+    let changed = open().filter(|exception| exception.stands()).count();
     let refused = notes.iter().filter(|note| note.code == "refused");
     Findings {
         dropped_flags: dropped_flags.len() as u64,
-        left_behind: (exceptions.len() - changed) as u64,
+        left_behind: (open().count() - changed) as u64,
         changed: changed as u64,
+        approved: (exceptions.len() - open().count()) as u64,
         folders: refused.map(|note| format!("folder {}: {}", note.folder, note.reason)).collect(),
         unexplained: discrepancies.len() as u64,
         unfinished: unfinished.map(|unfinished| unfinished.what.as_str()),

@@ -2,25 +2,28 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use limosa_model::ledger::Settlement;
-use limosa_model::{Exception, Folder, IdList, Ledger, Mailbox, MessageId, Scope, Watermark};
+use limosa_model::ledger::{DroppedFlag, Settlement};
+use limosa_model::{Exception, Folder, IdList, Ledger, Mailbox, MessageId, Watermark};
 
 use crate::apply::set_flags;
+use crate::exceptions::{Reason, describe};
 use crate::expected::Difference;
 use crate::inspect::{TargetListing, compare_target};
 use crate::plan::{by_flags, entries_of};
-use crate::recover::{Digests, header_field, read_digests};
+use crate::recover::{Digests, read_digests};
 use crate::report::Discrepancy;
 use crate::sides::Sessions;
 use crate::stop::Stop;
-use crate::work::{Work, bounded};
+use crate::work::Work;
 
 /// Differing sizes whose bytes are read back. A target that states another size for more messages than this renders all of
 /// them anew, and reading more of them proves nothing more.
 const READ_BACK: usize = 1_000;
 
-/// Code and reason of a message that stands on the target with other bytes.
-const ALTERED: (&str, &str) = (Exception::ALTERED, "the target changed its bytes");
+/// Why a message that stands on the target is an exception.
+fn other_bytes() -> Reason {
+    Reason::new(Exception::ALTERED, "the target changed its bytes")
+}
 
 /// What the comparison of a folder came to.
 pub struct Comparison {
@@ -71,19 +74,32 @@ pub async fn compare(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Wo
 
 async fn list(sessions: &mut Sessions, work: &Work) -> Result<TargetListing, Stop> {
     let since = work.target_watermark.as_ref();
-    let (entries, permanent, expected) = (&work.ledger, &work.permanent, &work.expected);
-    let listing = compare_target(sessions.target.as_mut(), &work.target, since, entries, permanent, expected).await;
+    let (entries, keeping, expected) = (&work.ledger, &work.keeping, &work.expected);
+    let listing = compare_target(sessions.target.as_mut(), &work.target, since, entries, keeping, expected).await;
     listing.map_err(Stop::target)
 }
 
-/// Settles both watermarks, so that the next pass begins from here. The target's is the one that its listing gave: what was
+/// Settles both watermarks, so that the next pass begins from here; and that flags are translated by the table that was given, so that
+/// those of `dropped` that it names are kept now. The target's is the one that its listing gave: what was
 /// compared is what is remembered.
 ///
 /// # Errors
 /// The ledger's.
-pub async fn settle_watermarks(ledger: &dyn Ledger, work: &Work, target: Option<Watermark>) -> Result<(), Stop> {
-    let source_watermark = work.source_watermark.clone();
-    let settlement = Settlement { source_watermark, target_watermark: target, ..Settlement::default() };
+pub async fn settle_watermarks(
+    ledger: &dyn Ledger,
+    work: &Work,
+    target: Option<Watermark>,
+    dropped: &[DroppedFlag],
+) -> Result<(), Stop> {
+    let keywords = &work.keeping.keywords;
+    let translated = |dropped: &&DroppedFlag| dropped.folder == work.source.path && keywords.names(&dropped.flag);
+    let settlement = Settlement {
+        kept_flags: dropped.iter().filter(translated).cloned().collect(),
+        source_watermark: work.source_watermark.clone(),
+        target_watermark: target,
+        keywords: Some(keywords.fingerprint()),
+        ..Settlement::default()
+    };
     ledger.settle(&work.source.path, &settlement).await?;
     ledger.compact(&work.source.path).await?;
     Ok(())
@@ -111,22 +127,26 @@ async fn changed_by_target(
         // Gone meanwhile, or not read back.
         _ => None,
     };
-    let mut changed: BTreeMap<&MessageId, (&'static str, &'static str)> = BTreeMap::new();
+    let mut changed: BTreeMap<&MessageId, Reason> = BTreeMap::new();
     for (source, target, difference) in &altered {
         match difference {
             Difference::Date => {
-                changed.insert(source, (Exception::DATE_CHANGED, "the target gave it another internal date"));
+                changed
+                    .insert(source, Reason::new(Exception::DATE_CHANGED, "the target gave it another internal date"));
             }
             Difference::Size if is_same(source, target) == Some(true) => {}
             // Where the bytes cannot be read, the size alone says it.
             Difference::Size => {
-                changed.insert(source, ALTERED);
+                changed.insert(source, other_bytes());
             }
         }
     }
     let replaced = work.doubtful.iter().filter(|(source, target)| is_same(source, target) == Some(false));
-    changed.extend(replaced.map(|(source, _)| (source, ALTERED)));
-    describe(sessions, work, &changed).await
+    changed.extend(replaced.map(|(source, _)| (source, other_bytes())));
+    // A message that was mended is an exception already, which says more.
+    changed.retain(|source, _| !work.refused.iter().any(|refused| refused.id == **source));
+    let reasons: Vec<_> = changed.into_iter().collect();
+    describe(sessions.source.as_mut(), &work.source, &reasons).await.map_err(Stop::source)
 }
 
 async fn digests<'a>(
@@ -139,36 +159,4 @@ async fn digests<'a>(
         true => Ok(HashMap::new()),
         false => read_digests(mailbox, folder, &ids).await,
     }
-}
-
-/// Exceptions by name, with what the messages' headers tell.
-async fn describe(
-    sessions: &mut Sessions,
-    work: &Work,
-    changed: &BTreeMap<&MessageId, (&'static str, &'static str)>,
-) -> Result<Vec<Exception>, Stop> {
-    let mut headers = HashMap::new();
-    let ids: IdList = changed.keys().map(|id| (*id).clone()).collect();
-    for ids in ids.chunks(500) {
-        match sessions.source.headers(&work.source, &ids).await {
-            Ok(items) => headers.extend(items.into_iter().map(|item| (item.id.clone(), item))),
-            // The exception then says less.
-            Err(error) if error.scope() <= Scope::Folder => {}
-            Err(error) => return Err(Stop::source(error)),
-        }
-    }
-    let exception = |(id, (code, reason)): (&&MessageId, &(&str, &str))| {
-        let item = headers.get(id);
-        let field = |name| item.and_then(|item| header_field(&item.header, name)).map(|value| bounded(&value));
-        Exception {
-            folder: work.source.path.clone(),
-            id: (*id).clone(),
-            message_id: field("message-id"),
-            subject: field("subject"),
-            size: item.map(|item| item.size),
-            code: (*code).to_owned(),
-            reason: (*reason).to_owned(),
-        }
-    };
-    Ok(changed.iter().map(exception).collect())
 }

@@ -3,10 +3,12 @@
 use std::collections::{BTreeSet, HashSet};
 
 use limosa_model::ledger::{DroppedFlag, Entry, Settlement};
-use limosa_model::message::HeaderItem;
-use limosa_model::{ConnectorError, Exception, Flags, Folder, FolderLedger, MessageId, PermanentFlags, Watermark};
+use limosa_model::{Exception, Flags, Folder, FolderLedger, MessageId, Watermark};
 
+use crate::exceptions::Reason;
 use crate::expected::Expected;
+use crate::keeping::Keeping;
+use crate::mend::Mends;
 use crate::plan::FolderSteps;
 use crate::report::Volume;
 
@@ -17,8 +19,8 @@ pub struct Work {
     pub source: Folder,
     /// The target folder.
     pub target: Folder,
-    /// Which flags the target keeps.
-    pub permanent: PermanentFlags,
+    /// Which flags its messages shall have there.
+    pub keeping: Keeping,
     /// What stands where; in step with what is settled.
     pub ledger: FolderLedger,
     /// What is to be done.
@@ -33,7 +35,7 @@ pub struct Work {
     pub done: Done,
     /// Stored, but the target did not say under which id.
     pub unnamed: Vec<(MessageId, Flags)>,
-    /// Not taken by the target, or not given by the source.
+    /// Not taken by the target, or not as they were, or not given by the source.
     pub refused: Vec<Refused>,
     /// Messages copied in this pass that the target may have changed, by source and target id.
     pub doubtful: Vec<(MessageId, MessageId)>,
@@ -53,21 +55,34 @@ pub struct Work {
 }
 
 impl Work {
+    /// A message stands on the target with these changes made, if there are any: an exception that says so is due.
+    pub fn repaired(&mut self, id: &MessageId, mends: Mends) {
+        if mends.is_empty() {
+            return;
+        }
+        let mut reason = Reason::new(Exception::REPAIRED, format!("mended to be taken by the target: {mends}"));
+        match self.refused.iter_mut().find(|refused| refused.id == *id) {
+            Some(refused) => {
+                reason.original = refused.reason.original.take();
+                refused.reason = reason;
+            }
+            None => self.refused.push(Refused { id: id.clone(), reason }),
+        }
+    }
+
     /// Messages to be removed from the target.
     pub fn removals(&self) -> u64 {
         (self.steps.remove.len() + self.strays.len()) as u64
     }
 }
 
-/// A message that was not taken, or not given.
+/// A message that was not taken, or not given, or not as it was.
 #[derive(Debug)]
 pub struct Refused {
     /// Its source id.
     pub id: MessageId,
-    /// Its size, where it is known.
-    pub size: Option<u64>,
-    /// Why.
-    pub error: ConnectorError,
+    /// Why, as it is told.
+    pub reason: Reason,
 }
 
 /// What was done in one folder.
@@ -131,27 +146,4 @@ impl Pending {
         let empty = entries.is_empty() && dropped_flags.is_empty() && exceptions.is_empty();
         (!empty).then(|| std::mem::take(&mut self.settlement))
     }
-}
-
-impl Refused {
-    /// The exception that is made of it, with what the message's header tells.
-    pub fn exception(&self, work: &Work, header: Option<&HeaderItem>) -> Exception {
-        let field = |name| {
-            header.and_then(|item| crate::recover::header_field(&item.header, name)).map(|value| bounded(&value))
-        };
-        Exception {
-            folder: work.source.path.clone(),
-            id: self.id.clone(),
-            message_id: field("message-id"),
-            subject: field("subject"),
-            size: self.size.or(header.map(|item| item.size)),
-            code: self.error.kind().code().to_owned(),
-            reason: self.error.to_string(),
-        }
-    }
-}
-
-/// A header value for a report: no line breaks, at most 400 characters.
-pub fn bounded(value: &str) -> String {
-    value.split_ascii_whitespace().collect::<Vec<_>>().join(" ").chars().take(400).collect()
 }

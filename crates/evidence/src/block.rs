@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use limosa_model::{Flags, FolderPath, InternalDate, MessageId, SystemFlags};
+use limosa_model::{Approval, Flags, FolderPath, InternalDate, MessageId, SystemFlags};
 
 use crate::error::EvidenceError;
 use crate::frame::BLOCK;
 use crate::hash::{Digest, MessageIdHash, sha256};
 use crate::leaf::{self, CONTEXT, DATED, EXCEPTION, FOLDER, MESSAGE, NAMED, SOURCE_KEY, TARGET_KEY};
-use crate::row::{Approval, FolderPair, FolderTotal, LeftBehind, Record, Row};
+use crate::row::{FolderPair, FolderTotal, LeftBehind, Record, Row};
 use crate::wire::{Bytes, MAX_TEXT, put_number, put_signed, put_text};
 
 /// A block is ended at this many rows.

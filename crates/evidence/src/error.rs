@@ -64,8 +64,8 @@ pub enum EvidenceError {
         message_id: String,
     },
     /// An exception is approved by nobody, or for no reason.
-    #[error("an approval needs a name and a reason")]
-    NamelessApproval,
+    #[error(transparent)]
+    NamelessApproval(#[from] limosa_model::ledger::NamelessApproval),
     /// A text is longer than the format takes.
     #[error("a text of {bytes} bytes is longer than evidence takes")]
     TooLong {

@@ -1,8 +1,8 @@
 //! A row as bytes that depend on nothing else in the file: what the Merkle tree is built over.
 
-use limosa_model::{InternalDate, MessageId};
+use limosa_model::{Approval, InternalDate, MessageId};
 
-use crate::row::{Approval, FolderTotal, LeftBehind, Record, Row};
+use crate::row::{FolderTotal, LeftBehind, Record, Row};
 use crate::wire::{put_number, put_signed, put_text};
 
 /// The kind of a row: the low four bits of its first byte.

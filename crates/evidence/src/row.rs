@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use limosa_model::{Flags, FolderPath, InternalDate, MessageId};
+use limosa_model::{Approval, Flags, FolderPath, InternalDate, MessageId};
 use serde::{Deserialize, Serialize};
 
-use crate::error::EvidenceError;
 use crate::hash::{Digest, MessageIdHash};
 
 /// A folder of the source and the one of the target that its messages stand in.
@@ -36,34 +35,6 @@ pub struct Record {
     pub message_id: Option<MessageIdHash>,
     /// As they stand on the target.
     pub flags: Flags,
-}
-
-/// Who approved that a message was left behind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approval {
-    /// The person's name; never empty.
-    pub by: String,
-    /// The reason; never empty.
-    pub because: String,
-    /// When, in seconds of the Unix epoch.
-    pub at: i64,
-}
-
-impl Approval {
-    /// # Errors
-    /// [`EvidenceError::NamelessApproval`] without a name or a reason: it would approve nothing.
-    pub fn new(by: &str, because: &str, at: i64) -> Result<Self, EvidenceError> {
-        let approval = Self { by: by.trim().into(), because: because.trim().into(), at };
-        approval.validate()?;
-        Ok(approval)
-    }
-
-    pub(crate) fn validate(&self) -> Result<(), EvidenceError> {
-        match self.by.trim().is_empty() || self.because.trim().is_empty() {
-            true => Err(EvidenceError::NamelessApproval),
-            false => Ok(()),
-        }
-    }
 }
 
 /// A message that was left behind, or stands on the target not quite as it was.

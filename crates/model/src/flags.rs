@@ -1,5 +1,6 @@
 //! Flags and keywords of a message, and which of them a folder keeps.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -190,6 +191,41 @@ impl fmt::Debug for Flags {
     }
 }
 
+/// How keywords of the source are named on the target. Compares the source's names without regard to ASCII letter case.
+///
+/// A keyword that is translated to nothing is left behind on purpose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keywords(BTreeMap<String, Box<str>>);
+
+impl Keywords {
+    /// A table from the source's names to the target's.
+    pub fn new<S: Into<Box<str>>>(table: impl IntoIterator<Item = (S, S)>) -> Self {
+        let entry = |(from, to): (S, S)| (from.into().to_ascii_lowercase(), to.into());
+        Self(table.into_iter().map(entry).collect())
+    }
+
+    /// Whether the table says anything of that keyword.
+    pub fn names(&self, keyword: &str) -> bool {
+        self.0.contains_key(&keyword.to_ascii_lowercase())
+    }
+
+    /// The flags as they are named on the target. Cheap where nothing is to be translated.
+    #[must_use]
+    pub fn translate(&self, flags: &Flags) -> Flags {
+        if self.0.is_empty() || !flags.keywords().iter().any(|keyword| self.names(keyword)) {
+            return flags.clone();
+        }
+        let named = |keyword: &Box<str>| self.0.get(&keyword.to_ascii_lowercase()).unwrap_or(keyword).clone();
+        Flags::new(flags.system, flags.keywords().iter().map(named))
+    }
+
+    /// Equal for equal tables; empty for the empty one. Kept in ledgers, so that a change of the table is noticed.
+    pub fn fingerprint(&self) -> String {
+        let pairs: Vec<String> = self.0.iter().map(|(from, to)| format!("{from}={to}")).collect();
+        pairs.join(" ")
+    }
+}
+
 /// Which flags a folder keeps (IMAP's PERMANENTFLAGS, RFC 9051 §7.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PermanentFlags {
@@ -249,6 +285,17 @@ mod tests {
         let (flags, other) = Flags::from_names(["\\Recent", "\\X-EON-Has-Attachment", "\\Draft"]);
         assert_eq!(flags, Flags::from(SystemFlags::DRAFT));
         assert_eq!(other, ["\\Recent", "\\X-EON-Has-Attachment"]);
+    }
+
+    #[test]
+    fn keywords_are_translated_by_name_in_any_letter_case() {
+        let table = Keywords::new([("Forwarded", "$Forwarded"), ("nonjunk", ""), ("Work", "Arbeit")]);
+        let flags = Flags::from_names(["\\Seen", "forwarded", "NonJunk", "other"]).0;
+        let expect = Flags::from_names(["\\Seen", "$Forwarded", "other"]).0;
+        assert_eq!(table.translate(&flags), expect);
+        assert_eq!(table.translate(&expect), expect);
+        assert_eq!(Keywords::default().fingerprint(), "");
+        assert_ne!(table.fingerprint(), Keywords::new([("Forwarded", "$Forwarded")]).fingerprint());
     }
 
     #[test]

@@ -28,9 +28,9 @@ pub mod meter;
 pub mod pair;
 
 pub use error::{ConnectorError, ErrorKind, Retry, Scope};
-pub use flags::{Flags, PermanentFlags, SystemFlags};
+pub use flags::{Flags, Keywords, PermanentFlags, SystemFlags};
 pub use folder::{Folder, FolderPath, FolderState, Role, Watermark};
-pub use ledger::{Exception, FolderLedger, Ledger, LedgerError, Settlement};
+pub use ledger::{Approval, Exception, FolderLedger, Ledger, LedgerError, Settlement};
 pub use mailbox::{Connector, Fetched, Mailbox, Survey, Target, Writer};
 pub use message::{Head, IdList, InternalDate, Item, MessageId, Piece};
 pub use meter::Meter;

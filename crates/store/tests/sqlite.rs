@@ -63,6 +63,7 @@ fn about(path: &FolderPath) -> LedgerFolder {
         target_watermark: None,
         source_ids: "1".into(),
         target_ids: "1".into(),
+        keywords: String::new(),
         messages: 0,
     }
 }
@@ -207,10 +208,14 @@ async fn a_settlement_that_fails_at_its_end_leaves_nothing() {
             folder: first.clone(),
             id: MessageId::Uid(60),
             message_id: None,
+            date: None,
             subject: None,
             size: None,
             code: "too-big".into(),
             reason: "no".into(),
+            hint: None,
+            original: None,
+            approval: None,
         }],
         dropped_flags: vec![DroppedFlag { folder: first.clone(), flag: "$Junk".into() }],
         ..new(50..60)

@@ -65,6 +65,7 @@ fn folder(path: &FolderPath) -> LedgerFolder {
         target_watermark: None,
         source_ids: "1".into(),
         target_ids: "1".into(),
+        keywords: String::new(),
         messages: 0,
     }
 }
@@ -89,10 +90,14 @@ fn exception(path: &FolderPath, id: MessageId, reason: &str) -> Exception {
         folder: path.clone(),
         id,
         message_id: Some("<1@example>".into()),
+        date: None,
         subject: Some("=?utf-8?q?Gr=C3=BC=C3=9Fe?= \"; DROP TABLE".into()),
         size: Some(u64::from(u32::MAX) * 3),
         code: "too-big".into(),
         reason: reason.into(),
+        hint: None,
+        original: None,
+        approval: None,
     }
 }
 

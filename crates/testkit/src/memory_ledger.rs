@@ -179,7 +179,14 @@ impl KeptFolder {
             self.exceptions.remove(id);
         }
         for exception in &settlement.exceptions {
-            self.exceptions.insert(exception.id.clone(), exception.clone());
+            let replacing = match self.exceptions.get(&exception.id) {
+                Some(earlier) => exception.clone().replacing(earlier),
+                None => exception.clone(),
+            };
+            self.exceptions.insert(exception.id.clone(), replacing);
+        }
+        for kept in &settlement.kept_flags {
+            self.dropped.remove(&kept.flag);
         }
         self.dropped.extend(settlement.dropped_flags.iter().map(|dropped| dropped.flag.clone()));
         if let Some(watermark) = &settlement.source_watermark {
@@ -187,6 +194,9 @@ impl KeptFolder {
         }
         if let Some(watermark) = &settlement.target_watermark {
             self.about.target_watermark = Some(watermark.clone());
+        }
+        if let Some(keywords) = &settlement.keywords {
+            self.about.keywords.clone_from(keywords);
         }
     }
 }
@@ -205,7 +215,12 @@ impl Ledger for MemoryLedger {
 
     async fn put_folder(&self, folder: &LedgerFolder) -> Result<(), LedgerError> {
         self.step("put_folder", |disk| {
-            let fresh = LedgerFolder { source_watermark: None, target_watermark: None, ..folder.clone() };
+            let fresh = LedgerFolder {
+                source_watermark: None,
+                target_watermark: None,
+                keywords: String::new(),
+                ..folder.clone()
+            };
             let kept = disk.folders.entry(folder.source.clone()).or_insert_with(|| KeptFolder {
                 about: fresh,
                 entries: BTreeMap::new(),

@@ -24,6 +24,7 @@ fn about(source: &FolderPath) -> LedgerFolder {
         target_watermark: None,
         source_ids: "1".into(),
         target_ids: "1".into(),
+        keywords: String::new(),
         messages: 0,
     }
 }

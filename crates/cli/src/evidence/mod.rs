@@ -43,7 +43,7 @@ pub fn failure(error: &EvidenceError) -> Failure {
             .hint("ask who made it, by another way than the file came, which public key is theirs"),
         EvidenceError::NoSuchMessage { .. } => Failure::new("message-unknown", what),
         EvidenceError::Key { .. } => Failure::new("key", what).hint("limosa key new FILE makes one"),
-        EvidenceError::NamelessApproval => Failure::new("approval-nameless", what),
+        EvidenceError::NamelessApproval(_) => Failure::new("approval-nameless", what),
         EvidenceError::TooLong { .. } => Failure::new("internal", what),
         _ => {
             Failure::new("evidence-damaged", what).hint("nothing in it is to be believed: use another copy of the file")

@@ -4,20 +4,22 @@ use std::collections::{HashMap, HashSet};
 
 use limosa_model::ledger::{DroppedFlag, LedgerFolder};
 use limosa_model::message::HeaderItem;
-use limosa_model::{ConnectorError, Exception, Folder, FolderLedger, IdList, Ledger, Mailbox, MessageId, Watermark};
+use limosa_model::{
+    ConnectorError, Exception, Folder, FolderLedger, IdList, Keywords, Ledger, Mailbox, MessageId, Watermark,
+};
 
 use super::content::{Compared, Found, Route, compare};
 use super::join::{Joined, Readers, join};
 use super::judge::{Kept, State, differences, sizes_differ, words};
 use super::report::{AuditedFolder, Depth, Kind};
 use super::told::{Subject, Told};
+use crate::exceptions::bounded;
 use crate::folders::{FolderPair, Place};
 use crate::progress::Progress;
 use crate::recover::{Outlines, Seekers, header_field, match_by_content};
 use crate::report::Volume;
 use crate::sides::{Side, SideError};
 use crate::stop::Stop;
-use crate::work::bounded;
 
 /// Messages looked at again in one command on each side.
 const AGAIN_AT_ONCE: usize = 500;
@@ -40,6 +42,8 @@ pub struct Look<'a> {
     pub dropped: &'a [DroppedFlag],
     /// The target keeps no keywords.
     pub no_keywords: bool,
+    /// How keywords of the source are named on the target.
+    pub keywords: &'a Keywords,
     /// How deep to look.
     pub depth: Depth,
 }
@@ -121,7 +125,7 @@ pub async fn look(
         Standing::Unfinished | Standing::Settled(_) => ledger.load(&source.path).await?,
         Standing::NoLedger | Standing::NewFolder | Standing::Void => FolderLedger::new(),
     };
-    let kept = Kept::new(&source.path, look.dropped, look.no_keywords);
+    let kept = Kept::new(&source.path, look.dropped, look.no_keywords, look.keywords.clone());
     let counted = (look.depth == Depth::Metadata).then_some(progress);
     let joined = join(readers, source, look.target(), &entries, &kept, counted).await?;
     let report = AuditedFolder {
@@ -340,7 +344,7 @@ impl Work<'_> {
                     let known = self.route.exceptions.get(&suspect.source).filter(|one| one.stands());
                     match known.filter(|_| kind == Kind::Date) {
                         // Of a message that the target has altered it is told with that.
-                        Some(exception) if exception.code == Exception::ALTERED => {}
+                        Some(exception) if exception.explains_bytes() => {}
                         Some(exception) => self.told.excepted(exception, subject),
                         None => self.told.tell(kind, subject, words(kind, &here, &there)),
                     }
@@ -357,7 +361,7 @@ impl Work<'_> {
         progress: &Progress,
     ) -> Result<super::content::Looked, SideError> {
         let mut sum = super::content::Looked::default();
-        let altered = |id: &MessageId| self.route.exceptions.get(id).is_some_and(|one| one.code == Exception::ALTERED);
+        let altered = |id: &MessageId| self.route.exceptions.get(id).is_some_and(Exception::explains_bytes);
         let ids: IdList = self.joined.resized.iter().filter(|id| !altered(id)).cloned().collect();
         let mut all_same = true;
         for ids in ids.chunks(AGAIN_AT_ONCE as u32) {
@@ -376,7 +380,7 @@ impl Work<'_> {
 
     /// Messages that the target is known to have altered: without reading them it cannot be said more.
     fn tell_known_alterations(&mut self) {
-        let known = self.route.exceptions.values().filter(|one| one.code == Exception::ALTERED);
+        let known = self.route.exceptions.values().filter(|one| one.explains_bytes());
         let mut known: Vec<&Exception> = known.filter(|one| self.joined.matched.contains(&one.id)).collect();
         known.sort_by(|a, b| a.id.cmp(&b.id));
         for exception in known {
@@ -422,7 +426,7 @@ pub fn tell_compared(told: &mut Told, route: &Route, compared: &Compared) {
         Found::Unreadable(why) => (Kind::Unreadable, why.clone()),
     };
     let explains = |exception: &&Exception| match kind {
-        Kind::Size | Kind::Content => exception.code == Exception::ALTERED,
+        Kind::Size | Kind::Content => exception.explains_bytes(),
         Kind::Unreadable => !exception.stands(),
         _ => false,
     };

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use limosa_model::ledger::DroppedFlag;
 use limosa_model::message::HeaderItem;
-use limosa_model::{Flags, FolderPath, InternalDate, Item};
+use limosa_model::{Flags, FolderPath, InternalDate, Item, Keywords};
 
 use super::report::Kind;
 
@@ -37,18 +37,25 @@ pub struct Kept {
     /// In lower case.
     dropped: HashSet<String>,
     no_keywords: bool,
+    keywords: Keywords,
 }
 
 impl Kept {
-    /// By the ledger's word on that folder, and the server's on keywords.
-    pub fn new(folder: &FolderPath, dropped: &[DroppedFlag], no_keywords: bool) -> Self {
+    /// By the ledger's word on that folder, the server's on keywords, and the table that names them.
+    pub fn new(folder: &FolderPath, dropped: &[DroppedFlag], no_keywords: bool, keywords: Keywords) -> Self {
         let of_folder = dropped.iter().filter(|dropped| dropped.folder == *folder);
-        Self { dropped: of_folder.map(|dropped| dropped.flag.to_ascii_lowercase()).collect(), no_keywords }
+        Self { dropped: of_folder.map(|dropped| dropped.flag.to_ascii_lowercase()).collect(), no_keywords, keywords }
     }
 
-    /// Whether two sets of flags are the same but for what is not kept.
-    pub fn same(&self, a: &Flags, b: &Flags) -> bool {
-        a == b || (self.drops_some() && self.kept(a) == self.kept(b))
+    /// Whether a message has the flags on the target that it has on the source, but for what is not kept.
+    pub fn same(&self, source: &Flags, target: &Flags) -> bool {
+        let source = self.keywords.translate(source);
+        source == *target || (self.drops_some() && self.kept(&source) == self.kept(target))
+    }
+
+    /// Whether flags of the source are still what they were, as far as that matters to the target.
+    fn unchanged(&self, before: &Flags, now: &Flags) -> bool {
+        self.same(before, &self.keywords.translate(now))
     }
 
     fn drops_some(&self) -> bool {
@@ -67,7 +74,7 @@ impl Kept {
 pub fn differences(source: &State, target: &State, settled: Option<&Flags>, kept: &Kept) -> Vec<Kind> {
     let mut found = Vec::new();
     if !kept.same(&source.flags, &target.flags) {
-        let since = settled.is_some_and(|settled| !kept.same(settled, &source.flags));
+        let since = settled.is_some_and(|settled| !kept.unchanged(settled, &source.flags));
         found.push(if since { Kind::Reflagged } else { Kind::Flags });
     }
     if source.date.zip(target.date).is_some_and(|(ours, theirs)| ours != theirs) {
@@ -113,7 +120,8 @@ mod tests {
     #[track_caller]
     fn check(source: &State, target: &State, settled: Option<&[&str]>, expect: &[Kind]) {
         let folder = FolderPath::inbox();
-        let kept = Kept::new(&folder, &[DroppedFlag { folder: folder.clone(), flag: "Work".into() }], false);
+        let table = Keywords::new([("Forwarded", "$Forwarded"), ("$Forwarded", "elsewhere")]);
+        let kept = Kept::new(&folder, &[DroppedFlag { folder: folder.clone(), flag: "Work".into() }], false, table);
         let settled = settled.map(|names| Flags::from_names(names.iter().copied()).0);
         assert_eq!(differences(source, target, settled.as_ref(), &kept), expect);
     }
@@ -122,6 +130,13 @@ mod tests {
     fn flags_that_are_not_kept_are_no_difference() {
         check(&state(&["\\Seen", "work"], 1, 1), &state(&["\\Seen"], 1, 1), Some(&["\\Seen", "work"]), &[]);
         check(&state(&["\\Seen", "other"], 1, 1), &state(&["\\Seen"], 1, 1), None, &[Kind::Flags]);
+    }
+
+    #[test]
+    fn translated_keywords_are_no_difference() {
+        check(&state(&["forwarded"], 1, 1), &state(&["$Forwarded"], 1, 1), Some(&["Forwarded"]), &[]);
+        check(&state(&["Forwarded"], 1, 1), &state(&["Forwarded"], 1, 1), Some(&["Forwarded"]), &[Kind::Flags]);
+        check(&state(&["Forwarded"], 1, 1), &state(&[], 1, 1), Some(&[]), &[Kind::Reflagged]);
     }
 
     #[test]

@@ -196,6 +196,7 @@ impl Audit<'_> {
             exceptions: &self.exceptions,
             dropped: &self.dropped,
             no_keywords,
+            keywords: &self.options.keywords,
             depth: self.options.depth,
         };
         let (mut report, told) = counts::look(&look);
@@ -315,7 +316,8 @@ impl Audit<'_> {
         let found = Findings {
             dropped_flags: self.dropped.len() as u64,
             left_behind: self.told.left_behind,
-            changed: counts.excepted - self.told.left_behind,
+            changed: counts.excepted - self.told.left_behind - self.told.approved,
+            approved: self.told.approved,
             folders: folders.into_iter().collect(),
             unreadable: counts.unreadable,
             metadata: counts.flags + counts.date,

@@ -2,7 +2,7 @@
 //! described in `docs/json.md`.
 
 use limosa_model::ledger::DroppedFlag;
-use limosa_model::{Flags, FolderPath, InternalDate, MessageId};
+use limosa_model::{Flags, FolderPath, InternalDate, Keywords, MessageId};
 use serde::Serialize;
 
 use crate::folders::FolderRules;
@@ -29,6 +29,8 @@ pub struct AuditOptions {
     pub depth: Depth,
     /// Which folders are compared, and where they stand on the target: as for the copy.
     pub folders: FolderRules,
+    /// How keywords of the source are named on the target: as for the copy.
+    pub keywords: Keywords,
     /// Where a grade turns into a worse one.
     pub thresholds: Thresholds,
 }

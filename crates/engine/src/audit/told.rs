@@ -14,8 +14,10 @@ pub struct Told {
     pub counts: Counts,
     /// By name.
     pub named: Vec<Difference>,
-    /// Of the excepted, those that were left behind.
+    /// Of the excepted, those that were left behind and nobody approved.
     pub left_behind: u64,
+    /// Of the excepted, those that somebody approved.
+    pub approved: u64,
     named_by_kind: Counts,
 }
 
@@ -55,7 +57,8 @@ impl Told {
 
     /// A difference that an exception explains.
     pub fn excepted(&mut self, exception: &Exception, subject: Subject<'_>) {
-        self.left_behind += u64::from(!exception.stands());
+        self.left_behind += u64::from(!exception.stands() && exception.approval.is_none());
+        self.approved += u64::from(exception.approval.is_some());
         let message_id = subject.message_id.or(exception.message_id.as_deref());
         let what = format!("{} ({})", exception.reason, exception.code);
         self.tell(Kind::Excepted, Subject { message_id, ..subject }, what);
@@ -82,6 +85,7 @@ impl Told {
     /// Adds what was found elsewhere.
     pub fn merge(&mut self, mut other: Self) {
         self.left_behind += other.left_behind;
+        self.approved += other.approved;
         let unnamed = |kind: Kind, other: &mut Self| {
             let named: u64 = other.named.iter().filter(|one| one.kind == kind).map(|one| one.messages).sum();
             *other.counts.of(kind) - named

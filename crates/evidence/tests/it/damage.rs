@@ -125,6 +125,6 @@ fn an_error_of_the_caller_ends_the_reading() {
     let world = World::new();
     let empty = Row::Folder(FolderTotal { folder: folder("a", "a"), messages: 0, bytes: 0 });
     let (path, _) = world.write("evidence", &[empty]);
-    let stop = inspect(&path, |_| Err(EvidenceError::NamelessApproval));
-    assert!(matches!(stop, Err(EvidenceError::NamelessApproval)));
+    let stop = inspect(&path, |_| Err(limosa_model::ledger::NamelessApproval.into()));
+    assert!(matches!(stop, Err(EvidenceError::NamelessApproval(_))));
 }

@@ -5,6 +5,7 @@
 //!
 //! - [`folder`](FolderLedger): one folder's entries in memory, as runs.
 //! - [`codec`]: the same as bytes.
+//! - [`Exception`]: a message left behind or changed, by name; [`Approval`]: who took it so.
 //! - [`Ledger`]: the promise of a store that keeps them.
 
 use async_trait::async_trait;
@@ -15,11 +16,13 @@ use crate::folder::{FolderPath, Watermark};
 use crate::message::MessageId;
 
 pub mod codec;
+mod exception;
 mod flag_pages;
 mod folder;
 mod runs;
 mod seen;
 
+pub use exception::{Approval, Exception, NamelessApproval};
 pub use folder::{Entry, FolderLedger};
 pub use seen::Seen;
 
@@ -109,39 +112,10 @@ pub struct LedgerFolder {
     pub source_ids: String,
     /// Under what the target's ids were given.
     pub target_ids: String,
+    /// By which [`Keywords`](crate::Keywords) flags were translated when the folder was last compared: their fingerprint.
+    pub keywords: String,
     /// Number of entries.
     pub messages: u64,
-}
-
-/// A message that was left behind, or that the target changed, by name. Never a silence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exception {
-    /// The source folder.
-    pub folder: FolderPath,
-    /// Its id on the source.
-    pub id: MessageId,
-    /// Its Message-ID, where it has one.
-    pub message_id: Option<String>,
-    /// Its subject as it stands in the header, where it has one.
-    pub subject: Option<String>,
-    /// Its size in bytes.
-    pub size: Option<u64>,
-    /// Stable code of the reason: [`ErrorKind::code`](crate::ErrorKind::code)'s, `altered` or `date-changed`.
-    pub code: String,
-    /// The reason, in words: the server's own where there are any.
-    pub reason: String,
-}
-
-impl Exception {
-    /// Code of a message that stands on the target with other bytes.
-    pub const ALTERED: &str = "altered";
-    /// Code of a message that stands on the target with another internal date.
-    pub const DATE_CHANGED: &str = "date-changed";
-
-    /// Whether the message stands on the target all the same, not quite as it was.
-    pub fn stands(&self) -> bool {
-        [Self::ALTERED, Self::DATE_CHANGED].contains(&self.code.as_str())
-    }
 }
 
 /// A flag or keyword that the target does not keep; recorded once for each folder and name.
@@ -169,14 +143,18 @@ pub struct Settlement {
     pub flags: Vec<(MessageId, Flags)>,
     /// Source ids whose exceptions end.
     pub resolved: Vec<MessageId>,
-    /// New exceptions; one for the same id is replaced.
+    /// New exceptions; one for the same id is replaced as [`Exception::replacing`] says.
     pub exceptions: Vec<Exception>,
+    /// Flags that were found not to be kept, and need no more be: a translation has taken their place.
+    pub kept_flags: Vec<DroppedFlag>,
     /// Flags found not to be kept by the target.
     pub dropped_flags: Vec<DroppedFlag>,
     /// The new watermark of the source, when the folder's pass has ended.
     pub source_watermark: Option<Watermark>,
     /// The new watermark of the target, when both sides have been compared.
     pub target_watermark: Option<Watermark>,
+    /// The fingerprint of the keywords that flags were translated by, likewise.
+    pub keywords: Option<String>,
 }
 
 /// The durable record of one pair. Opening one takes the pair: whoever had it before is fenced off.
@@ -188,8 +166,8 @@ pub trait Ledger: Send + Sync {
     /// A folder's entries. Empty when the folder is not known.
     async fn load(&self, source: &FolderPath) -> Result<FolderLedger, LedgerError>;
 
-    /// Makes a folder known, or changes its target and under what ids are given; entries stay. Watermarks and the number of entries move
-    /// with a settlement only: those given here are not looked at.
+    /// Makes a folder known, or changes its target and under what ids are given; entries stay. Watermarks, keywords and the number of
+    /// entries move with a settlement only: those given here are not looked at.
     async fn put_folder(&self, folder: &LedgerFolder) -> Result<(), LedgerError>;
 
     /// Ends a folder and all that is known of it. No error if it is not known.

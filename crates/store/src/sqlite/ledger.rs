@@ -5,7 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use limosa_model::folder::{FolderPath, Watermark};
 use limosa_model::ledger::codec;
-use limosa_model::ledger::{DroppedFlag, Exception, FolderLedger, Ledger, LedgerError, LedgerFolder, Settlement};
+use limosa_model::ledger::{
+    Approval, DroppedFlag, Exception, FolderLedger, Ledger, LedgerError, LedgerFolder, Settlement,
+};
+use limosa_model::message::InternalDate;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row, Sqlite, Transaction};
 
@@ -23,6 +26,10 @@ pub(super) struct SqliteLedger {
 }
 
 type Result<T> = std::result::Result<T, LedgerError>;
+
+/// Exceptions, as [`read_exception`] reads them; without a condition.
+const EXCEPTIONS: &str = "SELECT source, message, message_id, subject, size, code, reason, date, zone, hint, original,
+    approved_by, approved_because, approved_at FROM exception JOIN folder ON folder.id = exception.folder";
 
 fn unread(error: sqlx::Error) -> LedgerError {
     Doing::Read.failed(error)
@@ -118,20 +125,11 @@ async fn write_exceptions(
         delete.bind(folder.id).bind(id_text(id)?).execute(&mut *connection).await.map_err(unwritten)?;
     }
     for exception in &settlement.exceptions {
-        let insert = sqlx::query(
-            "INSERT INTO exception (folder, message, message_id, subject, size, code, reason) VALUES (?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT (folder, message) DO UPDATE SET message_id = excluded.message_id, subject = excluded.subject,
-             size = excluded.size, code = excluded.code, reason = excluded.reason",
-        );
-        let insert = insert
-            .bind(folder.id)
-            .bind(id_text(&exception.id)?)
-            .bind(&exception.message_id)
-            .bind(&exception.subject)
-            .bind(exception.size.map(|size| i64::try_from(size).unwrap_or(i64::MAX)))
-            .bind(&exception.code)
-            .bind(&exception.reason);
-        insert.execute(&mut *connection).await.map_err(unwritten)?;
+        write_exception(&mut *connection, folder, exception).await?;
+    }
+    for kept in &settlement.kept_flags {
+        let delete = sqlx::query("DELETE FROM dropped_flag WHERE folder = ? AND flag = ?");
+        delete.bind(folder.id).bind(&kept.flag).execute(&mut *connection).await.map_err(unwritten)?;
     }
     for dropped in &settlement.dropped_flags {
         let insert = sqlx::query("INSERT INTO dropped_flag (folder, flag) VALUES (?, ?) ON CONFLICT DO NOTHING");
@@ -140,13 +138,44 @@ async fn write_exceptions(
     Ok(())
 }
 
+async fn write_exception(connection: &mut SqliteConnection, folder: &FolderRow, exception: &Exception) -> Result<()> {
+    let id = id_text(&exception.id)?;
+    let earlier = sqlx::query(sqlx::AssertSqlSafe(format!("{EXCEPTIONS} WHERE folder = ? AND message = ?")));
+    let earlier = earlier.bind(folder.id).bind(&id).fetch_optional(&mut *connection).await.map_err(unwritten)?;
+    let exception = match earlier {
+        Some(row) => exception.clone().replacing(&read_exception(&row)?),
+        None => exception.clone(),
+    };
+    let insert = sqlx::query(
+        "INSERT OR REPLACE INTO exception (folder, message, message_id, subject, size, code, reason, date, zone, hint, original,
+         approved_by, approved_because, approved_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    );
+    let Exception { date, approval, .. } = &exception;
+    let insert = insert
+        .bind(folder.id)
+        .bind(id)
+        .bind(&exception.message_id)
+        .bind(&exception.subject)
+        .bind(exception.size.map(|size| i64::try_from(size).unwrap_or(i64::MAX)))
+        .bind(&exception.code)
+        .bind(&exception.reason)
+        .bind(date.map(|date| date.seconds))
+        .bind(date.map(|date| date.offset_minutes))
+        .bind(&exception.hint)
+        .bind(&exception.original)
+        .bind(approval.as_ref().map(|approval| &approval.by))
+        .bind(approval.as_ref().map(|approval| &approval.because))
+        .bind(approval.as_ref().map(|approval| approval.at));
+    insert.execute(connection).await.map(drop).map_err(unwritten)
+}
+
 async fn write_position(connection: &mut SqliteConnection, folder: &FolderRow, settlement: &Settlement) -> Result<()> {
     let tally = folder.tally.after(settlement);
     let update = sqlx::query(
         "UPDATE folder SET messages = ?2, highest = ?3,
          source_watermark = coalesce(?4, CASE WHEN ?6 THEN NULL ELSE source_watermark END),
-         target_watermark = coalesce(?5, CASE WHEN ?6 THEN NULL ELSE target_watermark END)
-         WHERE id = ?1",
+         target_watermark = coalesce(?5, CASE WHEN ?6 THEN NULL ELSE target_watermark END),
+         keywords = coalesce(?7, keywords) WHERE id = ?1",
     );
     let update = update
         .bind(folder.id)
@@ -154,7 +183,8 @@ async fn write_position(connection: &mut SqliteConnection, folder: &FolderRow, s
         .bind(tally.highest)
         .bind(settlement.source_watermark.as_ref().map(Watermark::as_str))
         .bind(settlement.target_watermark.as_ref().map(Watermark::as_str))
-        .bind(settlement.forget);
+        .bind(settlement.forget)
+        .bind(&settlement.keywords);
     update.execute(connection).await.map(drop).map_err(unwritten)
 }
 
@@ -170,8 +200,8 @@ impl Ledger for SqliteLedger {
     async fn folders(&self) -> Result<Vec<LedgerFolder>> {
         let mut connection = self.store.connection().await;
         let rows = sqlx::query(
-            "SELECT source, target, source_watermark, target_watermark, source_ids, target_ids, messages FROM folder
-             WHERE pair = ?",
+            "SELECT source, target, source_watermark, target_watermark, source_ids, target_ids, keywords, messages
+             FROM folder WHERE pair = ?",
         );
         let rows = rows.bind(self.pair).fetch_all(&mut *connection).await.map_err(unread)?;
         let mut folders = Vec::with_capacity(rows.len());
@@ -257,10 +287,7 @@ impl Ledger for SqliteLedger {
 
     async fn exceptions(&self) -> Result<Vec<Exception>> {
         let mut connection = self.store.connection().await;
-        let rows = sqlx::query(
-            "SELECT source, message, message_id, subject, size, code, reason
-             FROM exception JOIN folder ON folder.id = exception.folder WHERE pair = ?",
-        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{EXCEPTIONS} WHERE pair = ?")));
         let rows = rows.bind(self.pair).fetch_all(&mut *connection).await.map_err(unread)?;
         let mut exceptions = rows.iter().map(read_exception).collect::<Result<Vec<_>>>()?;
         exceptions.sort_by(|a, b| (&a.folder, &a.id).cmp(&(&b.folder, &b.id)));
@@ -320,9 +347,10 @@ fn read_folder(row: &SqliteRow) -> std::result::Result<(LedgerFolder, Option<i64
         target_watermark: watermark(3)?,
         source_ids: row.try_get(4)?,
         target_ids: row.try_get(5)?,
+        keywords: row.try_get(6)?,
         messages: 0,
     };
-    Ok((folder, row.try_get(6)?))
+    Ok((folder, row.try_get(7)?))
 }
 
 fn read_exception(row: &SqliteRow) -> Result<Exception> {
@@ -338,6 +366,16 @@ fn read_exception(row: &SqliteRow) -> Result<Exception> {
             size: row.try_get::<Option<i64>, _>(4)?.and_then(|size| u64::try_from(size).ok()),
             code: row.try_get(5)?,
             reason: row.try_get(6)?,
+            date: match (row.try_get(7)?, row.try_get(8)?) {
+                (Some(seconds), Some(offset_minutes)) => Some(InternalDate { seconds, offset_minutes }),
+                _ => None,
+            },
+            hint: row.try_get(9)?,
+            original: row.try_get(10)?,
+            approval: match (row.try_get(11)?, row.try_get(12)?, row.try_get(13)?) {
+                (Some(by), Some(because), Some(at)) => Some(Approval { by, because, at }),
+                _ => None,
+            },
         })
     };
     read().map_err(unread)
