@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use limosa_engine::{Outcome, Pair, PassError, Progress, Report, Side};
+use limosa_engine::{Options, Outcome, Pair, PassError, Progress, Refusals, Report, Side};
 use limosa_model::{ConnectorError, ErrorKind, Ledger, LedgerError, PairKey};
 use limosa_store::SqliteStore;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::memory::peak_rss_bytes;
 use crate::open::{self, OpenPair};
-use crate::settings::{CopySettings, RunSettings};
+use crate::settings::{CopySettings, Policy, RunSettings};
 use crate::status::Screen;
 use crate::stopping::Stopping;
 use crate::summary;
@@ -44,6 +44,18 @@ async fn copy_one(run: &RunSettings, pair: &OpenPair, screen: &Screen) -> Result
     report
 }
 
+impl RunSettings {
+    /// What becomes of messages that the pair's target refuses: as typed, else as configured for it.
+    fn refusals(&self, pair: &OpenPair) -> Refusals {
+        let originals = || open::originals(&self.state, &pair.key());
+        match self.policy.unwrap_or_else(|| self.config.policy(pair.target_host.as_deref())) {
+            Policy::Exact => Refusals::Exact,
+            Policy::Repair => Refusals::Repair(originals()),
+            Policy::Park => Refusals::Park(originals()),
+        }
+    }
+}
+
 /// Takes the pair's ledger and runs a pass over it.
 ///
 /// # Errors
@@ -58,7 +70,8 @@ pub async fn one_pass(
     let key = pair.key();
     let ledger = take_ledger(store, &key, run.wait, progress, screen).await?;
     let both = Pair { source: pair.source.as_ref(), target: pair.target.as_ref(), ledger };
-    let mut report = limosa_engine::run(both, &run.options, progress)
+    let options = Options { refusals: run.refusals(pair), ..run.options.clone() };
+    let mut report = limosa_engine::run(both, &options, progress)
         .await
         .map_err(|error| cannot_work(error, &key.source, &key.target))?;
     report.peak_rss_bytes = peak_rss_bytes();

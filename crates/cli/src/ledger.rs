@@ -5,7 +5,6 @@ use limosa_store::SqliteStore;
 use serde::Serialize;
 
 use crate::copy::{write_json, write_out};
-use crate::endpoint::Endpoint;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::open;
@@ -102,7 +101,7 @@ fn render(standings: &[Standing]) -> String {
 /// # Errors
 /// If there is none, or a run works on it.
 pub async fn forget(settings: LedgerForgetSettings) -> Result<Exit, Failure> {
-    let key = PairKey { source: account(&settings.source), target: account(&settings.target) };
+    let key = PairKey { source: open::account_of(&settings.source), target: open::account_of(&settings.target) };
     let unknown = || {
         Failure::new("pair-unknown", format!("there is no ledger of {key}")).hint("limosa ledger list shows all pairs")
     };
@@ -115,11 +114,6 @@ pub async fn forget(settings: LedgerForgetSettings) -> Result<Exit, Failure> {
     }
     write_out(&format!("{key} is forgotten; the next copy finds by content what stands on the target.\n"))?;
     Ok(Exit::Complete)
-}
-
-/// The account of an endpoint; or the text itself, where it is not one but perhaps the ledger's own name for an account.
-fn account(text: &str) -> String {
-    Endpoint::parse(text, true).map_or_else(|_| text.to_owned(), |endpoint| open::account(&endpoint))
 }
 
 /// A pair in which every field holds something.

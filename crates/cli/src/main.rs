@@ -4,7 +4,7 @@
 //!
 //! - [`args`], [`endpoint`], [`settings`]: what was typed, and what it means.
 //! - [`secrets`], [`open`]: from settings to connectors and ledgers.
-//! - [`copy`], [`list`], [`check`], [`verify`], [`ledger`], [`evidence`], [`key`]: the commands.
+//! - [`copy`], [`list`], [`check`], [`verify`], [`exceptions`], [`ledger`], [`evidence`], [`key`]: the commands.
 //! - [`status`], [`summary`], [`failure`], [`exit`]: what a person and a script are told.
 
 mod args;
@@ -12,6 +12,7 @@ mod check;
 mod copy;
 mod endpoint;
 mod evidence;
+mod exceptions;
 mod exit;
 mod failure;
 mod key;
@@ -73,6 +74,13 @@ fn run() -> Result<Exit, Failure> {
         Settings::Verify(settings) => {
             let pair = open::pair(&settings.pair, true)?;
             runtime.block_on(verify::run(settings, pair, screen))
+        }
+        Settings::ExceptionsList(settings) => runtime.block_on(exceptions::list(settings)),
+        Settings::ExceptionsShow(settings) => runtime.block_on(exceptions::show(settings)),
+        Settings::ExceptionsApprove(settings) => runtime.block_on(exceptions::approve(settings, screen)),
+        Settings::ExceptionsExport(settings) => {
+            let source = open::source_as_stored(&settings.source)?;
+            runtime.block_on(exceptions::export(settings, source))
         }
         Settings::EvidenceMake(settings) => {
             let pair = open::pair(&settings.pair, true)?;

@@ -19,6 +19,8 @@ use crate::settings::{PairSettings, SideOptions, SideSettings};
 pub struct OpenPair {
     pub source: Arc<dyn Connector>,
     pub target: Arc<dyn Connector>,
+    /// The target's host, where it has one.
+    pub target_host: Option<String>,
 }
 
 impl OpenPair {
@@ -38,6 +40,10 @@ pub fn pair(settings: &PairSettings, may_ask: bool) -> Result<OpenPair, Failure>
     Ok(OpenPair {
         source: connector(&settings.source, line_ends, may_ask)?,
         target: connector(&settings.target, LineEnds::AsStored, may_ask)?,
+        target_host: match &settings.target.endpoint {
+            Endpoint::Imap(address) => Some(host(address)),
+            Endpoint::Maildir(_) => None,
+        },
     })
 }
 
@@ -47,6 +53,14 @@ pub fn pair(settings: &PairSettings, may_ask: bool) -> Result<OpenPair, Failure>
 /// If its secret is missing, or certificates cannot be read.
 pub fn source_alone(settings: &SideSettings, may_ask: bool) -> Result<Arc<dyn Connector>, Failure> {
     connector(settings, LineEnds::Crlf, may_ask)
+}
+
+/// The connector of a source whose messages are wanted as they are, byte for byte.
+///
+/// # Errors
+/// If its secret is missing, or certificates cannot be read.
+pub fn source_as_stored(settings: &SideSettings) -> Result<Arc<dyn Connector>, Failure> {
+    connector(settings, LineEnds::AsStored, true)
 }
 
 /// The connector of a mailbox that is held beside evidence: its bytes are read as they were when it was attested.
@@ -127,6 +141,27 @@ pub fn account(endpoint: &Endpoint) -> String {
 /// The file of the ledger in a state folder.
 pub fn ledger_file(state: &Path) -> PathBuf {
     state.join("ledger.db")
+}
+
+/// The Maildir beside the ledger in which originals of a pair's messages are kept: below `exceptions`, under the source's name and so much
+/// of a hash that no two pairs share one.
+pub fn originals(state: &Path, key: &PairKey) -> Arc<dyn Connector> {
+    let readable = key.source.rsplit("//").next().unwrap_or(&key.source);
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "@.-".contains(c) { c } else { '_' };
+    let name: String = readable.chars().rev().take(60).map(plain).collect::<Vec<_>>().into_iter().rev().collect();
+    let hash = blake3::hash(format!("{}\n{}", key.source, key.target).as_bytes()).to_hex();
+    let path = state.join("exceptions").join(format!("{}-{}", name.trim_start_matches('.'), &hash[..12]));
+    maildir(&path)
+}
+
+/// The Maildir at that path, to be written as things stand.
+pub fn maildir(path: &Path) -> Arc<dyn Connector> {
+    Arc::new(MaildirConnector::new(path, LineEnds::AsStored))
+}
+
+/// The account that a text names: an endpoint's; or the text itself, where it is not one but perhaps the ledger's own name for an account.
+pub fn account_of(text: &str) -> String {
+    Endpoint::parse(text, true).map_or_else(|_| text.to_owned(), |endpoint| account(&endpoint))
 }
 
 /// Opens the store of all ledgers; makes it, and its folder, if it is not there.

@@ -156,9 +156,14 @@ pub fn lines(report: &Report, paint: Paint) -> String {
 }
 
 fn exceptions(report: &Report, paint: Paint, text: &mut String) {
-    let (changed, left): (Vec<_>, Vec<_>) = report.exceptions.iter().partition(|exception| exception.stands());
+    let open = report.exceptions.iter().filter(|exception| exception.approval.is_none());
+    let (changed, left): (Vec<_>, Vec<_>) = open.partition(|exception| exception.stands());
+    let approved = report.exceptions.len() - changed.len() - left.len();
     listed(&paint.yellow("Left behind"), left.len(), left.into_iter().map(exception), text);
-    listed(&paint.yellow("Changed by the target"), changed.len(), changed.into_iter().map(exception), text);
+    listed(&paint.yellow("On the target, not as they were"), changed.len(), changed.into_iter().map(exception), text);
+    if approved > 0 {
+        let _ = writeln!(text, "Approved exceptions: {} (limosa exceptions list)\n", count(approved as u64));
+    }
 }
 
 fn exception(exception: &Exception) -> String {
@@ -235,21 +240,24 @@ fn totals(report: &Report, text: &mut String) {
 }
 
 fn verdict(report: &Report, paint: Paint, text: &mut String) {
-    let grade = match report.grade {
-        Grade::Perfect => "perfect",
-        Grade::Good => "good",
-        Grade::Investigate => "investigate",
-        Grade::Poor => "poor",
-    };
+    if let Some(verified) = &report.verify {
+        let depth = format!("{:?}", verified.depth).to_lowercase();
+        let compared = counted(verified.compared, "message", "messages");
+        let _ = writeln!(text, "Both sides compared anew ({depth}): {compared}, {}", grade_word(verified.grade));
+    }
+    let approved = report.exceptions.iter().any(|exception| exception.approval.is_some());
     let sentence = match report.outcome {
         Outcome::Complete if report.dry_run => paint.green("Dry run: nothing was changed."),
+        Outcome::Complete if approved => {
+            paint.green("Complete, but for what somebody approved; the comparison agrees.")
+        }
         Outcome::Complete => paint.green("Complete: everything stands on the target, and the comparison agrees."),
         Outcome::Exceptions => paint.yellow("Finished, with exceptions: what is named above was left behind."),
         Outcome::Unfinished => paint.red("Not finished."),
     };
     let _ = writeln!(text, "{sentence}");
     if !report.dry_run {
-        let _ = write!(text, "Grade: {grade}");
+        let _ = write!(text, "Grade: {}", grade_word(report.grade));
         // Why it did not finish is told below.
         let told = report.unfinished.as_ref().map_or("", |unfinished| unfinished.what.as_str());
         let reasons = report.reasons.iter().filter(|reason| told.is_empty() || !reason.contains(told));
@@ -267,16 +275,27 @@ fn verdict(report: &Report, paint: Paint, text: &mut String) {
     }
 }
 
+fn grade_word(grade: Grade) -> &'static str {
+    match grade {
+        Grade::Perfect => "perfect",
+        Grade::Good => "good",
+        Grade::Investigate => "investigate",
+        Grade::Poor => "poor",
+    }
+}
+
 fn next_step(report: &Report) -> Option<&'static str> {
     match report.outcome {
         _ if report.dry_run => Some("run it without --dry-run."),
         Outcome::Complete => Some("run the same command at any time: it brings over only what is new."),
-        Outcome::Exceptions if report.exceptions.iter().any(|exception| !exception.stands()) => {
-            Some("once the causes are mended, run the same command with --retry-exceptions.")
-        }
-        Outcome::Exceptions if !report.exceptions.is_empty() => {
-            Some("what is named above stands on the target, not quite as it was; docs/errors.md says what can be done.")
-        }
+        Outcome::Exceptions if report.exceptions.iter().any(|exception| !exception.stands()) => Some(
+            "limosa exceptions list shows what was left behind; mend the causes and run with --retry-exceptions, or choose \
+             another --policy, or have it approved with limosa exceptions approve.",
+        ),
+        Outcome::Exceptions if !report.exceptions.is_empty() => Some(
+            "what is named above stands on the target, not quite as it was; limosa exceptions show tells more, limosa \
+             exceptions approve notes who takes it so.",
+        ),
         Outcome::Exceptions => Some("see the folders above; run the same command once the causes are mended."),
         // The hint says what to do.
         Outcome::Unfinished if report.unfinished.as_ref().is_some_and(|unfinished| unfinished.hint.is_some()) => None,

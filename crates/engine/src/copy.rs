@@ -14,13 +14,14 @@ use limosa_model::error::{ErrorKind, Retry, Scope};
 use limosa_model::ledger::Entry;
 use limosa_model::mailbox::{Batching, Fetched, Limits};
 use limosa_model::message::{Outcome, Receipt};
-use limosa_model::{ConnectorError, Flags, Folder, Head, IdList, InternalDate, Mailbox, MessageId, Piece, Writer};
+use limosa_model::{
+    ConnectorError, Flags, Folder, Head, IdList, InternalDate, Mailbox, MessageId, Piece, Target, Writer,
+};
 use tokio::sync::mpsc;
 
 use crate::doubt::Doubt;
 use crate::keeping::Keeping;
 use crate::progress::Progress;
-use crate::sides::Sessions;
 use crate::sides::{Side, SideError};
 
 /// A stretch of one folder.
@@ -135,20 +136,24 @@ pub type News = (usize, Vec<Arrival>);
 ///
 /// # Errors
 /// The first one that ends the lane. All that is known to have arrived has been told by then.
-pub async fn run_lane(lane: &mut Sessions, shared: &Shared, news: mpsc::Sender<News>) -> Result<(), SideError> {
+pub async fn run_lane(
+    source: &mut dyn Mailbox,
+    target: &mut dyn Target,
+    shared: &Shared,
+    news: mpsc::Sender<News>,
+) -> Result<(), SideError> {
     while !shared.is_stopping()
         && let Some(unit) = shared.take(None)
     {
         let route = &shared.routes[unit.folder];
         shared.progress.folder(route.source.path.to_string());
         let like = (unit.folder, unit.batching);
-        let mut writer =
-            lane.target.writer(&route.target, unit.batching).await.map_err(|error| (Side::Target, error))?;
+        let mut writer = target.writer(&route.target, unit.batching).await.map_err(|error| (Side::Target, error))?;
         let mut carrier = Carrier::new(shared, &news, like);
         let mut fed = Ok(());
         let mut next = Some(unit);
         while let Some(unit) = next {
-            fed = carrier.feed(lane.source.as_mut(), writer.as_mut(), &unit.ids).await;
+            fed = carrier.feed(source, writer.as_mut(), &unit.ids).await;
             if fed.is_err() || shared.is_stopping() {
                 break;
             }

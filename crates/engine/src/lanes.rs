@@ -54,7 +54,7 @@ pub async fn copy(
         lanes.spawn(drive(lane, shared.clone(), news.clone()));
     }
     let settling = settle_arrivals(pair.ledger.as_ref(), works, told, progress);
-    let (settled, ended) = tokio::join!(settling, halting(run_lane(sessions, &shared, news), &shared));
+    let (settled, ended) = tokio::join!(settling, halting(run_one(sessions, &shared, news), &shared));
     let mut failures: Vec<SideError> = ended.err().into_iter().collect();
     while let Some(lane) = lanes.join_next().await {
         match lane {
@@ -70,9 +70,14 @@ pub async fn copy(
     failures.into_iter().next().map_or(Ok(()), |failure| Err(failure.into()))
 }
 
+/// One lane, over these connections.
+async fn run_one(lane: &mut Sessions, shared: &Shared, news: mpsc::Sender<News>) -> Result<(), SideError> {
+    run_lane(lane.source.as_mut(), lane.target.as_mut(), shared, news).await
+}
+
 /// One further lane, to its end.
 async fn drive(mut lane: Sessions, shared: Arc<Shared>, news: mpsc::Sender<News>) -> Result<(), SideError> {
-    let ended = halting(run_lane(&mut lane, &shared, news), &shared).await;
+    let ended = halting(run_one(&mut lane, &shared, news), &shared).await;
     lane.close().await;
     ended
 }

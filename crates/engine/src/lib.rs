@@ -55,5 +55,5 @@ pub use pass::{Pair, run};
 pub use progress::{Phase, Progress};
 pub use refusals::Refusals;
 pub use report::{Grade, Outcome, Report};
-pub use sides::Side;
+pub use sides::{Side, SideError};
 pub use stop::PassError;

@@ -2,6 +2,7 @@
 
 use limosa_model::Keywords;
 
+use crate::audit::Depth;
 use crate::folders::FolderRules;
 use crate::grade::Thresholds;
 use crate::refusals::Refusals;
@@ -23,6 +24,8 @@ pub struct Options {
     pub keywords: Keywords,
     /// Where a grade turns into a worse one.
     pub thresholds: Thresholds,
+    /// How deep both sides are compared anew once the pass has ended; `None`: by the pass's own comparison of what it touched.
+    pub verify: Option<Depth>,
     /// How often to begin again after a lost connection while nothing moves on. With progress it begins again each time.
     pub attempts: Attempts,
 }

@@ -25,13 +25,14 @@ use limosa_model::mailbox::Survey;
 use limosa_model::{Connector, ConnectorError, Exception, Folder, FolderPath, Ledger, MessageId};
 use tokio::time::Instant;
 
+use crate::audit::{AuditOptions, AuditReport, Depth, NoRecords, audit};
 use crate::folders::{FolderPair, FolderPlan, Place, match_folders};
 use crate::moves::{Move, find_moves, relocate};
 use crate::options::{Deletions, Options};
 use crate::prepare::{Known, adopt, prepare, prepare_gone};
 use crate::progress::{Phase, Progress};
 use crate::refusals::deal;
-use crate::report::{Discrepancy, Report, Sides, Unfinished};
+use crate::report::{Discrepancy, Report, Sides, Unfinished, Verified};
 use crate::sides::Sessions;
 use crate::stop::{PassError, Stop, concerns_a_folder, stopped};
 use crate::summary::Summary;
@@ -88,13 +89,39 @@ pub async fn run(pair: Pair<'_>, options: &Options, progress: &Progress) -> Resu
             () = progress.stopped() => break Some(stop.unfinished()),
         }
     };
+    let (unfinished, verified) = match (unfinished, options.verify) {
+        (None, Some(depth)) if !options.dry_run => verify(&pair, depth, options, progress).await,
+        (unfinished, _) => (unfinished, None),
+    };
     progress.enter(Phase::Done);
     let (unfinished, ledger_bytes) = match summary.read_ledger(pair.ledger.as_ref()).await {
         Ok(bytes) => (unfinished, bytes),
         Err(error) => (unfinished.or_else(|| Some(Stop::from(error).unfinished())), 0),
     };
     let meters = Sides { source: pair.source.meter().read(), target: pair.target.meter().read() };
-    Ok(summary.report(unfinished, &meters, started.elapsed(), ledger_bytes))
+    Ok(summary.report(unfinished, verified, &meters, started.elapsed(), ledger_bytes))
+}
+
+/// Compares both sides anew.
+async fn verify(
+    pair: &Pair<'_>,
+    depth: Depth,
+    options: &Options,
+    progress: &Progress,
+) -> (Option<Unfinished>, Option<Verified>) {
+    let options = AuditOptions {
+        depth,
+        folders: options.folders.clone(),
+        keywords: options.keywords.clone(),
+        thresholds: options.thresholds,
+    };
+    let pair = Pair { source: pair.source, target: pair.target, ledger: pair.ledger.clone() };
+    match audit(pair, &options, &mut NoRecords, progress).await {
+        Ok(AuditReport { depth, grade, reasons, compared, counts, unfinished, .. }) => {
+            (unfinished, Some(Verified { depth, grade, reasons, compared, counts }))
+        }
+        Err(error) => (Some(error.unfinished()), None),
+    }
 }
 
 struct Attempt<'a> {

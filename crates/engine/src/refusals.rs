@@ -80,7 +80,7 @@ pub async fn deal(
     if ids.is_empty() {
         return Ok(());
     }
-    let kept = keep(originals.as_ref(), sessions, &work.source, &ids).await?;
+    let kept = keep(originals.as_ref(), sessions.source.as_mut(), &work.source, &ids).await?;
     for refused in &mut work.refused {
         refused.reason.original = kept.get(&refused.id).cloned().or(refused.reason.original.take());
     }
@@ -102,36 +102,36 @@ pub async fn deal(
 /// The source's, and that nothing can be kept there.
 pub async fn keep(
     originals: &dyn Connector,
-    sessions: &mut Sessions,
+    source: &mut dyn Mailbox,
     folder: &Folder,
     ids: &IdList,
-) -> Result<HashMap<MessageId, String>, Stop> {
+) -> Result<HashMap<MessageId, String>, SideError> {
     let mut aside = originals.open_target().await.map_err(|error| unkept(originals, error))?;
-    let done = keep_in(originals, &mut aside, sessions, folder, ids).await;
+    let done = keep_in(originals, aside.as_mut(), source, folder, ids).await;
     aside.close().await;
     done
 }
 
 async fn keep_in(
     originals: &dyn Connector,
-    aside: &mut Box<dyn Target>,
-    sessions: &mut Sessions,
+    aside: &mut dyn Target,
+    source: &mut dyn Mailbox,
     folder: &Folder,
     ids: &IdList,
-) -> Result<HashMap<MessageId, String>, Stop> {
+) -> Result<HashMap<MessageId, String>, SideError> {
     let failed = |error| unkept(originals, error);
     let of_side = |(side, error): SideError| match side {
-        Side::Source => Stop::source(error),
+        Side::Source => (side, error),
         Side::Target => unkept(originals, error),
     };
     let place = aside.create_folder(&folder.path, None).await.map_err(failed)?;
     let there = aside.arrivals(&place, None).await.map_err(failed)?;
     let mut kept: HashMap<MessageId, MessageId> = HashMap::new();
     if !there.is_empty() {
-        let mut ours = Outlines::read(sessions.source.as_mut(), folder, ids).await.map_err(Stop::source)?;
-        let kept_there: &mut dyn Mailbox = aside.as_mut();
+        let mut ours = Outlines::read(source, folder, ids).await.map_err(|error| (Side::Source, error))?;
+        let kept_there: &mut dyn Mailbox = aside;
         let mut theirs = Outlines::read(kept_there, &place, &there).await.map_err(failed)?;
-        let ours = Seekers { mailbox: sessions.source.as_mut(), folder, outlines: &mut ours };
+        let ours = Seekers { mailbox: source, folder, outlines: &mut ours };
         let found =
             match_by_content(ours, Seekers { mailbox: kept_there, folder: &place, outlines: &mut theirs }).await;
         let exact = found.map_err(of_side)?.into_iter().filter(|found| !found.differs);
@@ -143,8 +143,6 @@ async fn keep_in(
         let unit = Unit { folder: 0, ids: missing, batching: Batching::Alone };
         let shared = Shared::new(vec![route], vec![unit], Limits::default(), Progress::default());
         let (news, mut told) = mpsc::channel::<News>(64);
-        // A lane of its own, with the mailbox aside for a target.
-        std::mem::swap(&mut sessions.target, aside);
         let arrivals = async {
             let mut stored = Vec::new();
             while let Some((_, arrivals)) = told.recv().await {
@@ -155,8 +153,7 @@ async fn keep_in(
             }
             stored
         };
-        let (ended, stored) = tokio::join!(run_lane(sessions, &shared, news), arrivals);
-        std::mem::swap(&mut sessions.target, aside);
+        let (ended, stored) = tokio::join!(run_lane(source, aside, &shared, news), arrivals);
         ended.map_err(of_side)?;
         kept.extend(stored);
     }
@@ -164,12 +161,12 @@ async fn keep_in(
     Ok(kept.into_iter().map(named).collect())
 }
 
-fn unkept(originals: &dyn Connector, error: ConnectorError) -> Stop {
+fn unkept(originals: &dyn Connector, error: ConnectorError) -> SideError {
     let what = format!("originals cannot be kept in {}", originals.account());
     let error = ConnectorError::new(Scope::Endpoint, Retry::Never, ErrorKind::LocalIo, what)
         .hint("make room there; or run with --policy exact, which keeps none")
         .because(error);
-    Stop::target(error)
+    (Side::Target, error)
 }
 
 /// Tries the smallest changes first, until the target takes the message or there is nothing left to try.

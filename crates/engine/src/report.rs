@@ -5,6 +5,8 @@ use limosa_model::meter::MeterReading;
 use limosa_model::{Exception, FolderPath, MessageId};
 use serde::Serialize;
 
+use crate::audit::{Counts, Depth};
+
 /// How a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -132,6 +134,21 @@ pub struct Unfinished {
     pub hint: Option<String>,
 }
 
+/// What the comparison of both sides anew came to, after a pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// How deep it looked.
+    pub depth: Depth,
+    /// How good the copy is by its word.
+    pub grade: Grade,
+    /// Why it is not perfect.
+    pub reasons: Vec<String>,
+    /// Messages that stand on both sides and were compared one by one.
+    pub compared: u64,
+    /// Differences by kind.
+    pub counts: Counts,
+}
+
 /// All that a pass did, and how things stand after it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -167,6 +184,8 @@ pub struct Report {
     pub unchanged: u64,
     /// Messages left behind or changed by the target, each by name; of this pass and earlier ones.
     pub exceptions: Vec<Exception>,
+    /// What the comparison of both sides anew came to, where one was asked for.
+    pub verify: Option<Verified>,
     /// Flags and keywords that the target does not keep.
     pub dropped_flags: Vec<DroppedFlag>,
     /// Differences that nothing explains.

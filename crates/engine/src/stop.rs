@@ -32,6 +32,17 @@ pub enum PassError {
     Ledger(#[source] LedgerError),
 }
 
+impl PassError {
+    /// The same, as why something did not finish.
+    pub fn unfinished(self) -> Unfinished {
+        match self {
+            Self::Connector { side, error } => Stop::Connector { side, error }.unfinished(),
+            Self::Ledger(error) => Stop::Ledger(error).unfinished(),
+            Self::SameAccount { .. } => Unfinished { code: "same-account".into(), what: self.to_string(), hint: None },
+        }
+    }
+}
+
 /// What ends an attempt.
 #[derive(Debug)]
 pub enum Stop {

@@ -13,7 +13,9 @@ use crate::grade::{Findings, Thresholds, grade};
 use crate::moves::Move;
 use crate::options::Options;
 use crate::plan::Step;
-use crate::report::{Discrepancy, FolderNote, FolderReport, Outcome, PassKind, Report, Sides, Unfinished, Volume};
+use crate::report::{
+    Discrepancy, FolderNote, FolderReport, Grade, Outcome, PassKind, Report, Sides, Unfinished, Verified, Volume,
+};
 use crate::work::{Done, Work};
 
 /// What is known so far of a pass.
@@ -221,6 +223,7 @@ impl Summary {
     pub fn report(
         mut self,
         unfinished: Option<Unfinished>,
+        verify: Option<Verified>,
         meters: &Sides<MeterReading>,
         took: Duration,
         ledger_bytes: u64,
@@ -235,10 +238,19 @@ impl Summary {
         let left_out = self.notes.iter().any(|note| note.code == "refused");
         let found =
             findings(&self.exceptions, &self.dropped_flags, &self.discrepancies, unfinished.as_ref(), &self.notes);
-        let (grade, reasons) = grade(&found, &self.thresholds);
+        let (mut grade, mut reasons) = grade(&found, &self.thresholds);
+        if let Some(verified) = &verify {
+            grade = grade.max(verified.grade);
+            let new: Vec<String> =
+                verified.reasons.iter().filter(|reason| !reasons.contains(reason)).cloned().collect();
+            reasons.extend(new);
+        }
+        let unfinished = unfinished.or_else(|| verify.as_ref().and_then(worse_than_finished));
+        let verified_exceptions = verify.as_ref().is_some_and(|verified| verified.grade == Grade::Investigate);
         Report {
             outcome: match () {
                 () if unfinished.is_some() => Outcome::Unfinished,
+                () if verified_exceptions => Outcome::Exceptions,
                 () if self.exceptions.iter().any(|exception| exception.approval.is_none()) || left_out => {
                     Outcome::Exceptions
                 }
@@ -264,6 +276,7 @@ impl Summary {
             dry_run: self.dry_run,
             folder_notes: self.notes,
             exceptions: self.exceptions,
+            verify,
             dropped_flags: self.dropped_flags,
             discrepancies: self.discrepancies,
             unfinished,
@@ -277,6 +290,15 @@ impl Summary {
             ledger_bytes,
         }
     }
+}
+
+/// What the comparison anew found and nothing explains, as why the pass has not finished.
+fn worse_than_finished(verified: &Verified) -> Option<Unfinished> {
+    (verified.grade == Grade::Poor).then(|| Unfinished {
+        code: "differs".into(),
+        what: format!("comparing both sides anew: {}", verified.reasons.join("; ")),
+        hint: Some("limosa verify names each message; a message that is missing is copied by the next run".into()),
+    })
 }
 
 /// What a pass found, as it is graded.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The key under which the ledger keeps a pair: both accounts, each as its connector names it without secrets
 /// (`imap://alice@old.example:993`, `maildir:/var/mail/alice`).
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct PairKey {
     /// The source account.
     pub source: String,

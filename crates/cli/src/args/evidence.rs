@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{ConnectionArgs, FolderArgs, SourceArgs, StateArgs, TargetArgs};
+use super::{ConfigArgs, ConnectionArgs, FolderArgs, SourceArgs, StateArgs, TargetArgs};
 
 #[derive(Debug, Subcommand)]
 pub enum EvidenceCommand {
@@ -37,6 +37,8 @@ pub struct EvidenceMakeArgs {
     pub folders: FolderArgs,
     #[command(flatten)]
     pub state: StateArgs,
+    #[command(flatten)]
+    pub config: ConfigArgs,
     #[command(flatten)]
     pub connection: ConnectionArgs,
     #[command(flatten)]

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod evidence;
+mod exceptions;
 mod side;
 
 pub use evidence::{EvidenceCheckArgs, EvidenceCommand, EvidenceMakeArgs, KeyCommand};
+pub use exceptions::{ExceptionsApproveArgs, ExceptionsCommand, ExceptionsExportArgs, ExceptionsOfArgs};
 pub use side::{LoginForm, SideArgs, SourceArgs, TargetArgs};
 
 /// Moves mailboxes from one mail server to another, while their owners go on working.
@@ -29,6 +31,9 @@ pub enum Command {
     Check(Box<CheckArgs>),
     /// Compare both sides anew, independent of what the copy believed. Nothing is changed on either side.
     Verify(Box<VerifyArgs>),
+    /// See what was left behind or changed, keep it elsewhere, try it again, approve it.
+    #[command(subcommand)]
+    Exceptions(ExceptionsCommand),
     /// See or forget what has been recorded of a pair.
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -76,6 +81,8 @@ pub struct CopyArgs {
     #[command(flatten)]
     pub state: StateArgs,
     #[command(flatten)]
+    pub config: ConfigArgs,
+    #[command(flatten)]
     pub connection: ConnectionArgs,
     #[command(flatten)]
     pub source_side: SourceArgs,
@@ -115,6 +122,8 @@ pub struct VerifyArgs {
     pub folders: FolderArgs,
     #[command(flatten)]
     pub state: StateArgs,
+    #[command(flatten)]
+    pub config: ConfigArgs,
     #[command(flatten)]
     pub connection: ConnectionArgs,
     #[command(flatten)]
@@ -178,9 +187,15 @@ pub struct PassArgs {
     /// What becomes of messages on the target that were expunged on the source.
     #[arg(long, value_name = "RULE", value_enum, default_value_t = DeletionsArg::Follow)]
     pub deletions: DeletionsArg,
+    /// What becomes of messages that the target refuses for their content [default: as configured, else exact]
+    #[arg(long, value_name = "POLICY", value_enum)]
+    pub policy: Option<PolicyArg>,
     /// Try messages again that were left behind by an earlier pass.
     #[arg(long)]
     pub retry_exceptions: bool,
+    /// How to compare at the end.
+    #[arg(long, value_name = "DEPTH", value_enum, default_value_t = VerifyArg::Touched)]
+    pub verify: VerifyArg,
     /// Show what would be done, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -197,6 +212,39 @@ pub enum DeletionsArg {
     FollowAll,
     /// Leave them on the target.
     Keep,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PolicyArg {
+    /// Never altered: each becomes an exception.
+    Exact,
+    /// The smallest change that the target takes (bare line ends, NUL bytes, over-long lines, a header without an end); the original is
+    /// kept beside the ledger, and the change is named in an exception.
+    Repair,
+    /// Kept in a Maildir beside the ledger, which can be copied from later.
+    Park,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VerifyArg {
+    /// What this pass touched: sizes, internal dates and flags, by the target's own listing.
+    Touched,
+    /// As `limosa verify --depth counts` does, in addition.
+    Counts,
+    /// As `limosa verify --depth metadata` does, in addition: all messages of all folders.
+    Metadata,
+    /// As `limosa verify --depth content` does, in addition: every byte.
+    Content,
+}
+
+/// Where the configuration is read from.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Configuration")]
+pub struct ConfigArgs {
+    /// Read policies, keywords and thresholds from this file [default: $XDG_CONFIG_HOME/limosa/limosa.toml, else
+    /// ~/.config/limosa/limosa.toml, where it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// Where the ledger is kept.

@@ -82,7 +82,12 @@ pub async fn make(settings: EvidenceMakeSettings, pair: OpenPair, screen: Screen
         let attested = Arc::new(FolderPair { source: folder.source.clone(), target: folder.target });
         sink.folders.insert(folder.source, attested);
     }
-    let options = AuditOptions { depth: Depth::Content, folders: settings.folders.clone(), ..AuditOptions::default() };
+    let options = AuditOptions {
+        depth: Depth::Content,
+        folders: settings.folders.clone(),
+        keywords: settings.keywords.clone(),
+        ..AuditOptions::default()
+    };
     let both = Pair { source: &source, target: &target, ledger };
     let watch = screen.watch(&progress, None);
     let report = audit(both, &options, &mut sink, &progress).await;
@@ -208,11 +213,11 @@ fn left_behind(exception: &Exception) -> LeftBehind {
         id: exception.id.clone(),
         message_id: exception.message_id.clone(),
         subject: exception.subject.clone(),
-        internal_date: None,
+        internal_date: exception.date,
         size: exception.size,
         code: exception.code.clone(),
         reason: exception.reason.clone(),
-        approval: None,
+        approval: exception.approval.clone(),
     }
 }
 

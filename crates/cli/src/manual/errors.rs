@@ -20,9 +20,12 @@ fn endpoint_codes() -> BTreeSet<String> {
 
 /// The codes that the program itself gives.
 fn own_codes() -> BTreeSet<String> {
-    const SOURCES: [&str; 8] = [
+    const SOURCES: [&str; 11] = [
         include_str!("../evidence/make.rs"),
         include_str!("../evidence/mod.rs"),
+        include_str!("../exceptions/approve.rs"),
+        include_str!("../exceptions/export.rs"),
+        include_str!("../exceptions/numbered.rs"),
         include_str!("../copy.rs"),
         include_str!("../failure.rs"),
         include_str!("../ledger.rs"),
@@ -36,7 +39,7 @@ fn own_codes() -> BTreeSet<String> {
         let calls = code.split("Failure::new(\"").skip(1).filter_map(|rest| rest.split('"').next());
         codes.extend(calls.map(str::to_owned));
     }
-    codes.extend([Exception::ALTERED, Exception::DATE_CHANGED].map(str::to_owned));
+    codes.extend([Exception::ALTERED, Exception::DATE_CHANGED, Exception::REPAIRED].map(str::to_owned));
     codes.extend(["pair-busy", "pair-taken", "ledger-damaged", "ledger-newer", "ledger-store"].map(str::to_owned));
     codes
 }

@@ -9,6 +9,7 @@ use super::{page, sample_audit, sample_check, sample_report};
 use crate::copy::Failed;
 use crate::evidence::make::sample_made;
 use crate::evidence::sample_found;
+use crate::exceptions::{sample_exported, sample_numbered};
 use crate::failure::Failure;
 use crate::key::sample_key;
 use crate::ledger::sample_standing;
@@ -73,6 +74,12 @@ fn every_field_of_a_check_is_described() {
 #[test]
 fn every_field_of_an_audit_is_described() {
     check("limosa verify --json", sample_audit());
+}
+
+#[test]
+fn every_field_of_exceptions_is_described() {
+    check("limosa exceptions list --json", [sample_numbered()]);
+    check("limosa exceptions export --json", sample_exported());
 }
 
 #[test]

@@ -4,10 +4,12 @@ use limosa_engine::audit::{AuditReport, AuditedFolder, Counts, Depth, Difference
 use limosa_engine::check::{
     CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, QuotaCheck, TooBig, UnkeptFlag,
 };
-use limosa_engine::report::{Discrepancy, FolderNote, FolderReport, PassKind, Sides, Unfinished, Volume, WireBytes};
+use limosa_engine::report::{
+    Discrepancy, FolderNote, FolderReport, PassKind, Sides, Unfinished, Verified, Volume, WireBytes,
+};
 use limosa_engine::{Grade, Outcome, Report};
 use limosa_model::ledger::DroppedFlag;
-use limosa_model::{Exception, FolderPath, MessageId, Role};
+use limosa_model::{Exception, FolderPath, InternalDate, MessageId, Role};
 
 /// What a pass may answer.
 pub fn sample_report() -> Report {
@@ -51,15 +53,22 @@ pub fn sample_report() -> Report {
             folder: folder.clone(),
             id: MessageId::Uid(7),
             message_id: Some("<m@example.org>".into()),
-            date: None,
+            date: Some(InternalDate { seconds: 1_700_000_000, offset_minutes: 60 }),
             subject: Some("Photos".into()),
             size: Some(5000),
             code: "too-big".into(),
             reason: "the server says no".into(),
-            hint: None,
-            original: None,
+            hint: Some("raise the limit".into()),
+            original: Some("maildir:/originals Gesendet 1".into()),
             approval: None,
         }],
+        verify: Some(Verified {
+            depth: Depth::Content,
+            grade: Grade::Good,
+            reasons: vec!["the target does not keep 1 flag(s) or keyword(s)".into()],
+            compared: 11,
+            counts: Counts::default(),
+        }),
         dropped_flags: vec![DroppedFlag { folder: folder.clone(), flag: "Work".into() }],
         discrepancies: vec![Discrepancy {
             folder: folder.clone(),

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use limosa_engine::folders::FolderRules;
 use limosa_evidence::PublicKey;
+use limosa_model::Keywords;
 
-use super::{PairSettings, Settings, Side, SideOptions, SideSettings, folder_rules, one_side, state_folder};
+use super::{Config, PairSettings, Settings, Side, SideOptions, SideSettings, folder_rules, one_side, state_folder};
 use crate::args::{EvidenceCheckArgs, EvidenceCommand, EvidenceMakeArgs, OutputArgs};
 use crate::failure::Usage;
 
@@ -14,6 +15,7 @@ use crate::failure::Usage;
 pub struct EvidenceMakeSettings {
     pub pair: PairSettings,
     pub folders: FolderRules,
+    pub keywords: Keywords,
     /// File of the private key.
     pub key: PathBuf,
     /// The file to write.
@@ -77,6 +79,7 @@ fn make(args: EvidenceMakeArgs, output: &OutputArgs) -> Result<Settings, Usage> 
             target: one_side(Side::Target, &args.target, target, allow_cleartext)?,
         },
         folders: folder_rules(&args.folders)?,
+        keywords: Config::read(&args.config)?.keywords,
         key: args.key,
         out: args.out,
         state: state_folder(&args.state)?,

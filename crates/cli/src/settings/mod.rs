@@ -7,16 +7,22 @@ use limosa_engine::{Deletions, Options};
 
 use crate::args::{
     CheckArgs, Command, CopyArgs, DeletionsArg, DepthArg, KeyCommand, LedgerCommand, OutputArgs, StateArgs, Typed,
-    VerifyArgs,
+    VerifyArg, VerifyArgs,
 };
 use crate::endpoint::Endpoint;
 use crate::failure::Usage;
 
+mod config;
 mod evidence;
+mod exceptions;
 mod folders;
 mod side;
 
+pub use config::{Config, Policy};
 pub use evidence::{EvidenceCheckSettings, EvidenceMakeSettings, EvidenceProveSettings, EvidenceShowSettings};
+pub use exceptions::{
+    ExceptionsApproveSettings, ExceptionsExportSettings, ExceptionsListSettings, ExceptionsOf, ExceptionsShowSettings,
+};
 pub use folders::folder_rules;
 pub use side::{Credential, Side, SideOptions, SideSettings};
 
@@ -32,6 +38,10 @@ pub enum Settings {
     Verify(VerifySettings),
     LedgerList(LedgerListSettings),
     LedgerForget(LedgerForgetSettings),
+    ExceptionsList(ExceptionsListSettings),
+    ExceptionsShow(ExceptionsShowSettings),
+    ExceptionsExport(ExceptionsExportSettings),
+    ExceptionsApprove(ExceptionsApproveSettings),
     EvidenceMake(EvidenceMakeSettings),
     EvidenceCheck(EvidenceCheckSettings),
     EvidenceProve(EvidenceProveSettings),
@@ -50,7 +60,11 @@ pub struct PairSettings {
 /// How passes are run, whichever the pair.
 #[derive(Debug)]
 pub struct RunSettings {
+    /// What holds for every pair; what is refused, by `policy`.
     pub options: Options,
+    /// As typed; else as configured for the target.
+    pub policy: Option<Policy>,
+    pub config: Config,
     /// Folder of the ledger.
     pub state: PathBuf,
     /// Wait while another run works on the pair.
@@ -135,6 +149,7 @@ impl Settings {
             Command::Copy(args) => copy(*args, &output),
             Command::Check(args) => check(*args, &output),
             Command::Verify(args) => verify(*args, &output),
+            Command::Exceptions(command) => exceptions::read(command, &output),
             Command::Evidence(command) => evidence::read(command, &output),
             Command::Key(KeyCommand::New { file }) => Ok(Self::KeyNew(file)),
             Command::Key(KeyCommand::Show { file }) => Ok(Self::KeyShow(file)),
@@ -152,6 +167,7 @@ impl Settings {
 
 fn copy(args: CopyArgs, output: &OutputArgs) -> Result<Settings, Usage> {
     let allow_cleartext = args.connection.allow_cleartext;
+    let config = Config::read(&args.config)?;
     let run = RunSettings {
         options: Options {
             folders: folder_rules(&args.folders)?,
@@ -162,8 +178,18 @@ fn copy(args: CopyArgs, output: &OutputArgs) -> Result<Settings, Usage> {
             },
             dry_run: args.pass.dry_run,
             retry_exceptions: args.pass.retry_exceptions,
+            keywords: config.keywords.clone(),
+            thresholds: config.thresholds,
+            verify: match args.pass.verify {
+                VerifyArg::Touched => None,
+                VerifyArg::Counts => Some(Depth::Counts),
+                VerifyArg::Metadata => Some(Depth::Metadata),
+                VerifyArg::Content => Some(Depth::Content),
+            },
             ..Options::default()
         },
+        policy: args.pass.policy.map(Policy::from),
+        config,
         state: state_folder(&args.state)?,
         wait: args.pass.wait,
         json: output.json,
@@ -213,6 +239,7 @@ fn verify(args: VerifyArgs, output: &OutputArgs) -> Result<Settings, Usage> {
     let allow_cleartext = args.connection.allow_cleartext;
     let source = SideOptions::read(Side::Source, args.source_side.0)?;
     let target = SideOptions::read(Side::Target, args.target_side.0)?;
+    let config = Config::read(&args.config)?;
     Ok(Settings::Verify(VerifySettings {
         pair: PairSettings {
             source: one_side(Side::Source, &args.source, source, allow_cleartext)?,
@@ -225,7 +252,8 @@ fn verify(args: VerifyArgs, output: &OutputArgs) -> Result<Settings, Usage> {
                 DepthArg::Content => Depth::Content,
             },
             folders: folder_rules(&args.folders)?,
-            ..AuditOptions::default()
+            keywords: config.keywords,
+            thresholds: config.thresholds,
         },
         state: state_folder(&args.state)?,
         wait: args.wait,
@@ -248,15 +276,15 @@ fn one_side(side: Side, url: &str, options: SideOptions, allow_cleartext: bool) 
 
 /// The ledger's folder: as typed, else where XDG says (Base Directory Specification: relative values are to be ignored).
 fn state_folder(args: &StateArgs) -> Result<PathBuf, Usage> {
-    if let Some(state) = &args.state {
-        return Ok(state.clone());
-    }
+    let usual = || base_folder("XDG_STATE_HOME", ".local/state").map(|base| base.join("limosa"));
+    args.state.clone().or_else(usual).ok_or_else(|| {
+        Usage::new("there is no place for the ledger: neither XDG_STATE_HOME nor HOME is set")
+            .hint("name one with --state DIR")
+    })
+}
+
+/// A folder as XDG names it: by the variable, else below the home folder.
+fn base_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
     let absolute = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute("XDG_STATE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(Path::new(".local/state"))))
-        .map(|base| base.join("limosa"))
-        .ok_or_else(|| {
-            Usage::new("there is no place for the ledger: neither XDG_STATE_HOME nor HOME is set")
-                .hint("name one with --state DIR")
-        })
+    absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(Path::new(below_home))))
 }

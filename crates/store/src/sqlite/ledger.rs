@@ -9,6 +9,7 @@ use limosa_model::ledger::{
     Approval, DroppedFlag, Exception, FolderLedger, Ledger, LedgerError, LedgerFolder, Settlement,
 };
 use limosa_model::message::InternalDate;
+use limosa_model::pair::PairKey;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row, Sqlite, Transaction};
 
@@ -28,8 +29,10 @@ pub(super) struct SqliteLedger {
 type Result<T> = std::result::Result<T, LedgerError>;
 
 /// Exceptions, as [`read_exception`] reads them; without a condition.
-const EXCEPTIONS: &str = "SELECT source, message, message_id, subject, size, code, reason, date, zone, hint, original,
-    approved_by, approved_because, approved_at FROM exception JOIN folder ON folder.id = exception.folder";
+const EXCEPTIONS: &str =
+    "SELECT folder.source, message, message_id, subject, size, code, reason, date, zone, hint, original,
+    approved_by, approved_because, approved_at, pair.source, pair.target
+    FROM exception JOIN folder ON folder.id = exception.folder JOIN pair ON pair.id = folder.pair";
 
 fn unread(error: sqlx::Error) -> LedgerError {
     Doing::Read.failed(error)
@@ -140,7 +143,7 @@ async fn write_exceptions(
 
 async fn write_exception(connection: &mut SqliteConnection, folder: &FolderRow, exception: &Exception) -> Result<()> {
     let id = id_text(&exception.id)?;
-    let earlier = sqlx::query(sqlx::AssertSqlSafe(format!("{EXCEPTIONS} WHERE folder = ? AND message = ?")));
+    let earlier = sqlx::query(sqlx::AssertSqlSafe(format!("{EXCEPTIONS} WHERE exception.folder = ? AND message = ?")));
     let earlier = earlier.bind(folder.id).bind(&id).fetch_optional(&mut *connection).await.map_err(unwritten)?;
     let exception = match earlier {
         Some(row) => exception.clone().replacing(&read_exception(&row)?),
@@ -287,7 +290,7 @@ impl Ledger for SqliteLedger {
 
     async fn exceptions(&self) -> Result<Vec<Exception>> {
         let mut connection = self.store.connection().await;
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{EXCEPTIONS} WHERE pair = ?")));
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{EXCEPTIONS} WHERE folder.pair = ?")));
         let rows = rows.bind(self.pair).fetch_all(&mut *connection).await.map_err(unread)?;
         let mut exceptions = rows.iter().map(read_exception).collect::<Result<Vec<_>>>()?;
         exceptions.sort_by(|a, b| (&a.folder, &a.id).cmp(&(&b.folder, &b.id)));
@@ -331,6 +334,17 @@ impl Ledger for SqliteLedger {
         let sum: i64 = sum.bind(self.pair).fetch_one(&mut *connection).await.map_err(unread)?;
         Ok(u64::try_from(sum).unwrap_or(0))
     }
+}
+
+pub(super) async fn all_exceptions(connection: &mut SqliteConnection) -> Result<Vec<(PairKey, Exception)>> {
+    let rows = sqlx::query(EXCEPTIONS).fetch_all(connection).await.map_err(unread)?;
+    let read = |row: &SqliteRow| {
+        let side = |column| row.try_get(column).map_err(unread);
+        Ok((PairKey { source: side(14)?, target: side(15)? }, read_exception(row)?))
+    };
+    let mut exceptions = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+    exceptions.sort_by_cached_key(|(pair, one)| (pair.clone(), one.folder.clone(), one.id.clone()));
+    Ok(exceptions)
 }
 
 fn path(row: &SqliteRow, column: usize) -> std::result::Result<FolderPath, sqlx::Error> {

@@ -8,7 +8,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use limosa_model::ledger::{Ledger, LedgerError};
+use limosa_model::ledger::{Exception, Ledger, LedgerError};
 use limosa_model::pair::PairKey;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
@@ -101,6 +101,15 @@ impl SqliteStore {
         let rows = rows.await.map_err(|error| Doing::Read.failed(error))?;
         let key = |row: &sqlx::sqlite::SqliteRow| Ok(PairKey { source: row.try_get(0)?, target: row.try_get(1)? });
         rows.iter().map(key).collect::<Result<_, sqlx::Error>>().map_err(|error| Doing::Read.failed(error))
+    }
+
+    /// The exceptions of all pairs, by pair, folder and id; also of those that somebody works on now.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`] when they cannot be read; [`LedgerError::Damaged`].
+    pub async fn exceptions(&self) -> Result<Vec<(PairKey, Exception)>, LedgerError> {
+        let mut connection = self.0.connection().await;
+        ledger::all_exceptions(&mut connection).await
     }
 
     /// Ends a pair's ledger and all that is in it; false when there is none. Its messages stay where they are: a later pass

@@ -10,7 +10,15 @@ fn settings(source: SideArgs) -> ListSettings {
         source: SideOptions::read(Side::Source, source).expect("the source's options"),
         target: SideOptions::read(Side::Target, SideArgs::default()).expect("the target's options"),
         allow_cleartext: false,
-        run: RunSettings { options: Default::default(), state: "state".into(), wait: false, json: false, quiet: false },
+        run: RunSettings {
+            options: Default::default(),
+            policy: None,
+            config: Default::default(),
+            state: "state".into(),
+            wait: false,
+            json: false,
+            quiet: false,
+        },
     }
 }
 
