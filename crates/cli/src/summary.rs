@@ -252,7 +252,9 @@ fn verdict(report: &Report, paint: Paint, text: &mut String) {
             paint.green("Complete, but for what somebody approved; the comparison agrees.")
         }
         Outcome::Complete => paint.green("Complete: everything stands on the target, and the comparison agrees."),
-        Outcome::Exceptions => paint.yellow("Finished, with exceptions: what is named above was left behind."),
+        Outcome::Exceptions => {
+            paint.yellow("Finished, with exceptions: what is named above was left behind, or is not as it was.")
+        }
         Outcome::Unfinished => paint.red("Not finished."),
     };
     let _ = writeln!(text, "{sentence}");

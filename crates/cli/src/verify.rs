@@ -213,7 +213,7 @@ fn totals(report: &AuditReport, text: &mut String) {
 fn verdict(report: &AuditReport, paint: Paint, text: &mut String) {
     let (grade, sentence) = match report.grade {
         Grade::Perfect => ("perfect", paint.green("Everything stands on the target as on the source.")),
-        Grade::Good => ("good", paint.green("Everything stands on the target, but for flags that it does not keep.")),
+        Grade::Good => ("good", paint.green("Everything stands on the target, but for what the reasons tell.")),
         Grade::Investigate => ("investigate", paint.yellow("Something is worth a look.")),
         Grade::Poor if report.unfinished.is_some() => ("poor", paint.red("Not finished.")),
         Grade::Poor => ("poor", paint.red("The target is not what it should be.")),

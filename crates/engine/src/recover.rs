@@ -113,7 +113,7 @@ struct Outline {
     id: MessageId,
     flags: Flags,
     internal_date: Option<InternalDate>,
-    /// Of the header block, in its canonical form and without carriage returns, which a mended message may have more of.
+    /// Of the header block, in its canonical form, without carriage returns and the line ends after it: a mended message may have more.
     header: [u8; 16],
     size: u64,
     /// Equal for messages that a server may have changed on the way in: from fields that servers leave alone.
@@ -137,7 +137,9 @@ impl Outline {
             short(&hasher)
         });
         let mut header = blake3::Hasher::new();
-        for piece in canonical(&item.header, true).split(|byte| *byte == b'\r') {
+        let canonical = canonical(&item.header, true);
+        let end = canonical.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+        for piece in canonical[..end].split(|byte| *byte == b'\r') {
             header.update(piece);
         }
         Self {

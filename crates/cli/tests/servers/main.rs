@@ -5,6 +5,7 @@
 mod again;
 mod corpora;
 mod costs;
+mod exceptions;
 mod fidelity;
 mod soak;
 mod trouble;

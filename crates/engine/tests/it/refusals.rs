@@ -17,12 +17,14 @@ const BARE: &str = "Message-ID: <bare@example>\r\nSubject: bare\r\n\r\none\ntwo\
 const MENDED: &str = "Message-ID: <bare@example>\r\nSubject: bare\r\n\r\none\r\ntwo\r\n";
 const NAMELESS: &str = "Subject: x\n\nnobody\n";
 const BOTH: &str = "Message-ID: <both@example>\r\n\r\nNUL \0 and\nbare\nlast\r\n";
+const EMPTY: &str = "";
 const HOPELESS: &str = "Message-ID: <no@example>\r\n\r\nforbidden\r\n";
 
-/// As Cyrus does: no bare line feeds, no NUL; and one word that nothing can mend.
+/// As Cyrus does: no bare line feeds, no NUL, nothing empty; and one word that nothing can mend.
 fn refuses(bytes: &[u8]) -> Option<ErrorKind> {
     let text = String::from_utf8_lossy(bytes);
-    let is_bad = text.replace("\r\n", "").contains('\n') || text.contains('\0') || text.contains("forbidden");
+    let is_bad =
+        text.replace("\r\n", "").contains('\n') || text.contains('\0') || text.contains("forbidden") || text.is_empty();
     is_bad.then_some(ErrorKind::Malformed)
 }
 
@@ -45,7 +47,7 @@ impl Refusing {
         let mut world = World::new(source, target);
         world.options.attempts = Attempts(2);
         put(&world.source, "INBOX", "well", &["\\Seen"]);
-        for bytes in [BARE, NAMELESS, BOTH, HOPELESS] {
+        for bytes in [BARE, NAMELESS, BOTH, HOPELESS, EMPTY] {
             put_bytes(&world.source, "INBOX", bytes, &["\\Flagged"]);
         }
         Self { world, aside: MemoryServer::new(MemoryTraits::default()) }
@@ -115,6 +117,7 @@ fn all_mended() -> Vec<String> {
     sorted([
         WELL,
         MENDED,
+        "\r\n",
         "Subject: x\r\n\r\nnobody\r\n",
         "Message-ID: <both@example>\r\n\r\nNUL  and\r\nbare\r\nlast\r\n",
     ])
@@ -126,7 +129,7 @@ async fn exactly_or_not_at_all_unless_told_otherwise() {
         let mut refusing = Refusing::new(source, target);
         let report = refusing.pass(Policy::Exact).await;
         assert_eq!((report.outcome, report.grade), (Outcome::Exceptions, Grade::Investigate));
-        assert_eq!(codes(&report), [("malformed", false); 4]);
+        assert_eq!(codes(&report), [("malformed", false); 5]);
         let bare = report.exceptions.iter().find(|one| one.subject.as_deref() == Some("bare")).expect("it is named");
         assert_eq!(bare.message_id.as_deref(), Some("<bare@example>"));
         assert!(bare.date.is_some() && bare.hint.is_some() && bare.size.is_some(), "{bare:#?}");
@@ -140,8 +143,8 @@ async fn parked_messages_are_kept_as_they_are_and_once() {
     for (source, target) in kinds() {
         let mut refusing = Refusing::new(source, target);
         let report = refusing.pass(Policy::Park).await;
-        assert_eq!(codes(&report), [("malformed", true); 4]);
-        let all = sorted([BARE, NAMELESS, BOTH, HOPELESS]);
+        assert_eq!(codes(&report), [("malformed", true); 5]);
+        let all = sorted([BARE, NAMELESS, BOTH, HOPELESS, EMPTY]);
         assert_eq!((refusing.stands(), refusing.kept()), (sorted([WELL]), all.clone()));
         refusing.has_nothing_to_do(Policy::Park).await;
         refusing.world.options.retry_exceptions = true;
@@ -158,7 +161,10 @@ async fn a_message_is_mended_by_the_smallest_change_and_its_original_kept() {
         assert_eq!((report.outcome, report.grade), (Outcome::Exceptions, Grade::Investigate), "{report:#?}");
         let mut codes = codes(&report);
         codes.sort_unstable();
-        assert_eq!(codes, [("malformed", true), ("repaired", true), ("repaired", true), ("repaired", true)]);
+        assert_eq!(
+            codes,
+            [("malformed", true), ("repaired", true), ("repaired", true), ("repaired", true), ("repaired", true)]
+        );
         let reasons = |id: &str| {
             let named = report.exceptions.iter().find(|one| one.message_id.as_deref() == Some(id));
             named.expect("it is named").reason.clone()
@@ -167,17 +173,17 @@ async fn a_message_is_mended_by_the_smallest_change_and_its_original_kept() {
         let both = "mended to be taken by the target: bare line ends made CRLF, NUL bytes taken out";
         assert_eq!(reasons("<both@example>"), both);
         assert_eq!(refusing.stands(), all_mended());
-        assert_eq!(refusing.kept(), sorted([BARE, NAMELESS, BOTH, HOPELESS]));
+        assert_eq!(refusing.kept(), sorted([BARE, NAMELESS, BOTH, HOPELESS, EMPTY]));
         let flagged =
             contents(&refusing.world.target)["INBOX"].iter().filter(|(_, names, _)| names == &["\\Flagged"]).count();
-        assert_eq!(flagged, 3);
+        assert_eq!(flagged, 4);
         refusing.has_nothing_to_do(Policy::Repair).await;
         // Flags follow, and so does the owner's removal.
         let inbox = refusing.world.source.contents("INBOX");
         refusing.world.source.set_flags("INBOX", &inbox[1].id, &flags(&["\\Answered"]));
         refusing.world.source.expunge("INBOX", &inbox[3].id);
         let report = refusing.pass(Policy::Repair).await;
-        assert_eq!((report.flags_set, report.removed, report.exceptions.len()), (1, 1, 3), "{report:#?}");
+        assert_eq!((report.flags_set, report.removed, report.exceptions.len()), (1, 1, 4), "{report:#?}");
     }
 }
 
@@ -186,7 +192,7 @@ async fn a_policy_that_can_do_more_acts_on_an_unchanged_mailbox() {
     let mut refusing = Refusing::new(MemoryTraits::default(), MemoryTraits::default());
     refusing.pass(Policy::Exact).await;
     refusing.pass(Policy::Park).await;
-    assert_eq!(refusing.kept().len(), 4);
+    assert_eq!(refusing.kept().len(), 5);
     let trips = refusing.pass(Policy::Park).await.round_trips;
     assert_eq!((trips.source, trips.target), (1, 1));
 }
@@ -198,11 +204,14 @@ async fn without_its_ledger_a_mended_message_is_found_by_content_and_still_named
         refusing.pass(Policy::Repair).await;
         refusing.world.ledger = MemoryLedger::new();
         let report = refusing.pass(Policy::Repair).await;
-        assert_eq!((report.copied.messages, report.found), (0, 4), "{report:#?}");
+        assert_eq!((report.copied.messages, report.found), (0, 5), "{report:#?}");
         let mut codes = codes(&report);
         codes.sort_unstable();
-        assert_eq!(codes, [("malformed", true), ("repaired", true), ("repaired", true), ("repaired", true)]);
-        assert_eq!((refusing.stands(), refusing.kept().len()), (all_mended(), 4));
+        assert_eq!(
+            codes,
+            [("malformed", true), ("repaired", true), ("repaired", true), ("repaired", true), ("repaired", true)]
+        );
+        assert_eq!((refusing.stands(), refusing.kept().len()), (all_mended(), 5));
         refusing.has_nothing_to_do(Policy::Repair).await;
     }
 }
@@ -225,11 +234,11 @@ async fn cut_off_at_any_step_nothing_is_mended_or_kept_twice() {
                     }
                     let what = format!("{verdict:?} {moment:?} {}: {report:#?}", undisturbed.log()[step as usize]);
                     assert_eq!(refusing.stands(), all_mended(), "{what}");
-                    assert_eq!(refusing.kept(), sorted([BARE, NAMELESS, BOTH, HOPELESS]), "{what}");
+                    assert_eq!(refusing.kept(), sorted([BARE, NAMELESS, BOTH, HOPELESS, EMPTY]), "{what}");
                     let mut codes = codes(&report);
                     codes.sort_unstable();
                     let repaired = ("repaired", true);
-                    assert_eq!(codes, [("malformed", true), repaired, repaired, repaired], "{what}");
+                    assert_eq!(codes, [("malformed", true), repaired, repaired, repaired, repaired], "{what}");
                     refusing.has_nothing_to_do(Policy::Repair).await;
                     cuts += 1;
                 }
