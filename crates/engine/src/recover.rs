@@ -118,15 +118,17 @@ struct Outline {
     size: u64,
     /// Equal for messages that a server may have changed on the way in: from fields that servers leave alone.
     loose: Option<[u8; 16]>,
+    /// Equal for messages that may be the same at all: what is not akin is not worth reading.
+    kin: [u8; 16],
     trusted: bool,
 }
 
 impl Outline {
     fn of(item: HeaderItem) -> Self {
         let has_message_id = header_field(&item.header, "message-id").is_some_and(|value| !value.is_empty());
-        let loose = has_message_id.then(|| {
+        let fields = |names: &[&str]| {
             let mut hasher = blake3::Hasher::new();
-            for name in ["message-id", "date", "from", "subject"] {
+            for name in names {
                 let value = canonical(field_bytes(&item.header, name).unwrap_or_default(), true);
                 for word in value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
                     hasher.update(word);
@@ -135,7 +137,9 @@ impl Outline {
                 hasher.update(b"\n");
             }
             short(&hasher)
-        });
+        };
+        let loose = has_message_id.then(|| fields(&["message-id", "date", "from", "subject"]));
+        let kin = fields(&["date", "from", "subject"]);
         let mut header = blake3::Hasher::new();
         let canonical = canonical(&item.header, true);
         let end = canonical.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
@@ -146,6 +150,7 @@ impl Outline {
             header: short(&header),
             size: item.size,
             loose,
+            kin,
             trusted: has_message_id && !item.flags.system.contains(SystemFlags::DRAFT),
             id: item.id,
             flags: item.flags,
@@ -225,15 +230,11 @@ fn by_header(ours: &[Outline], theirs: &[Outline]) -> (Vec<Found>, Sides<Vec<Out
         rest.target.extend(group.target.into_iter().cloned());
     }
     found.sort_by(|a, b| a.entry.source.cmp(&b.entry.source));
-    let likes = |outlines: &[Outline]| -> (HashSet<[u8; 16]>, HashSet<[u8; 16]>) {
-        (
-            outlines.iter().map(|outline| outline.header).collect(),
-            outlines.iter().filter_map(|outline| outline.loose).collect(),
-        )
+    let likes = |outlines: &[Outline]| -> HashSet<[u8; 16]> {
+        outlines.iter().flat_map(|outline| [outline.header, outline.kin]).collect()
     };
-    let has_like = |outline: &Outline, (keys, loose): &(HashSet<[u8; 16]>, HashSet<[u8; 16]>)| {
-        keys.contains(&outline.header) || outline.loose.is_some_and(|own| loose.contains(&own))
-    };
+    let has_like =
+        |outline: &Outline, likes: &HashSet<[u8; 16]>| likes.contains(&outline.header) || likes.contains(&outline.kin);
     let (sources, targets) = (likes(&rest.source), likes(&rest.target));
     rest.source.retain(|outline| has_like(outline, &targets));
     rest.target.retain(|outline| has_like(outline, &sources));
