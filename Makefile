@@ -34,8 +34,8 @@ soak: prepare ## Break connections, servers and the program SOAK_RUNS times
 bench: build-bench ## Measure beside other programs and raw limits, into docs/benchmarks (half an hour, on a quiet machine)
 	"$(CARGO_TARGET_DIR)/release/limosa-bench" $(BENCH)
 
-bench-quick: build-bench ## The same with small workloads, kept apart (two minutes)
-	"$(CARGO_TARGET_DIR)/release/limosa-bench" --scale 0.05 --rounds 1 --limit 10 --out "$(CARGO_TARGET_DIR)/bench-quick" $(BENCH)
+bench-quick: build-bench ## The same with small workloads, kept apart (under two minutes)
+	"$(CARGO_TARGET_DIR)/release/limosa-bench" --scale 0.04 --rounds 1 --limit 8 --out "$(CARGO_TARGET_DIR)/bench-quick" $(BENCH)
 
 build-bench: prepare
 	cargo build --release --locked -p limosa -p limosa-bench

@@ -87,8 +87,8 @@ impl Bench {
         let invocations = self.invocations(contender, run).await?;
         let cpu_before = (source.cpu_time(), target.cpu_time());
         let ran = measure::run(invocations, run.at_once, self.limit).await?;
-        let source_cpu_seconds = (source.cpu_time() - cpu_before.0).as_secs_f64();
-        let target_cpu_seconds = (target.cpu_time() - cpu_before.1).as_secs_f64();
+        let source_cpu_seconds = source.cpu_time().saturating_sub(cpu_before.0).as_secs_f64();
+        let target_cpu_seconds = target.cpu_time().saturating_sub(cpu_before.1).as_secs_f64();
         let there = self.messages_there(run.pairs).await?;
         let Taken { seconds, cpu_seconds, peak_memory_bytes, outputs } = match ran {
             Ran::Done(taken) => taken,

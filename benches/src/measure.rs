@@ -77,6 +77,7 @@ pub(crate) async fn run(invocations: Vec<Invocation>, at_once: usize, limit: Dur
             None => break,
         };
         if reading.exit_code != Some(0) {
+            running.shutdown().await;
             let code = reading.exit_code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
             return Ok(Ran::Failed(format!("{code}: {}", complaint.trim())));
         }

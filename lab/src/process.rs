@@ -173,8 +173,19 @@ pub(crate) fn members(group: i32) -> Vec<i32> {
 /// The processor time that a group's processes have used, with that of their children that ended and
 /// were waited for.
 pub(crate) fn cpu_time(group: i32) -> Duration {
-    let ticks: u64 = processes().filter_map(stat).filter(|stat| stat.group == group).map(|stat| stat.ticks).sum();
-    Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100)
+    let ended = || stat(group).map(|leader| leader.ended_children);
+    loop {
+        let before = ended();
+        let ticks: u64 = processes()
+            .filter_map(stat)
+            .filter(|stat| stat.group == group)
+            .map(|stat| stat.own + stat.ended_children)
+            .sum();
+        // A child that is waited for in the midst of it would be missed.
+        if ended() == before {
+            return Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100);
+        }
+    }
 }
 
 fn processes() -> impl Iterator<Item = i32> {
@@ -186,18 +197,21 @@ fn processes() -> impl Iterator<Item = i32> {
 struct Stat {
     state: u8,
     group: i32,
-    /// `utime`, `stime`, `cutime` and `cstime` together.
-    ticks: u64,
+    /// `utime` and `stime`, in clock ticks.
+    own: u64,
+    /// `cutime` and `cstime`: of children that ended and were waited for.
+    ended_children: u64,
 }
 
 fn stat(process: i32) -> Option<Stat> {
     let stat = std::fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat")).ok()?;
     // The second field is the program's name in parentheses, which may itself hold any character.
     let fields: Vec<&str> = stat.get(stat.rfind(')')? + 2..)?.split(' ').collect();
-    let times = fields.get(11..15)?;
+    let ticks = |number: usize| fields.get(number)?.parse::<u64>().ok();
     Some(Stat {
         state: *fields.first()?.as_bytes().first()?,
         group: fields.get(2)?.parse().ok()?,
-        ticks: times.iter().filter_map(|ticks| ticks.parse::<u64>().ok()).sum(),
+        own: ticks(11)? + ticks(12)?,
+        ended_children: ticks(13)? + ticks(14)?,
     })
 }

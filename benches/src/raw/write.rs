@@ -149,3 +149,29 @@ impl Moved {
         self.bytes += other.bytes;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use limosa_testkit::mail::Sizes;
+
+    use super::*;
+
+    fn check(how: How, room: u64, expect: &[usize]) {
+        let folder = Folder::composed(&["INBOX"], 10, 1, Sizes::Uniform { min: 2_000, max: 3_000 });
+        let commands = commands("INBOX", &folder, how, room);
+        let messages: Vec<usize> = commands.iter().map(|command| command.moved.messages).collect();
+        assert_eq!(messages, expect, "{how} in {room} bytes");
+    }
+
+    #[test]
+    fn every_message_has_its_place_in_a_command() {
+        check(How::Batches(3), u64::MAX, &[3, 3, 3, 1]);
+        check(How::Pipelined, u64::MAX, &[1; 10]);
+    }
+
+    #[test]
+    fn where_there_is_no_room_for_all_mail_some_is_sent_again() {
+        check(How::Batches(4), 1, &[4, 4, 2]);
+        check(How::OneByOne, 1, &[1; 10]);
+    }
+}
