@@ -1,7 +1,7 @@
 //! How is one run measured and checked? Into a fresh target, timed, and counted afterwards.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use limosa_lab::Invocation;
 
@@ -29,6 +29,8 @@ pub(crate) struct Bench {
     pub(crate) limosa: PathBuf,
     /// The contenders' state, in memory for all of them.
     pub(crate) work: tempfile::TempDir,
+    /// When the last contender's programs were started.
+    pub(crate) started: Instant,
 }
 
 /// What one timed run is about.
@@ -80,12 +82,13 @@ impl Bench {
     ///
     /// # Errors
     /// As [`Bench::measure`].
-    pub(crate) async fn run(&self, contender: Contender, run: &Run<'_>) -> Result<(Outcome, Option<Wire>)> {
+    pub(crate) async fn run(&mut self, contender: Contender, run: &Run<'_>) -> Result<(Outcome, Option<Wire>)> {
         // What earlier runs left to be written would be written during this one.
         rustix::fs::sync();
-        let (source, target) = (&self.servers.source, self.servers.target(run.place));
         let invocations = self.invocations(contender, run).await?;
+        let (source, target) = (&self.servers.source, self.servers.target(run.place));
         let cpu_before = (source.cpu_time(), target.cpu_time());
+        self.started = Instant::now();
         let ran = measure::run(invocations, run.at_once, self.limit).await?;
         let source_cpu_seconds = source.cpu_time().saturating_sub(cpu_before.0).as_secs_f64();
         let target_cpu_seconds = target.cpu_time().saturating_sub(cpu_before.1).as_secs_f64();

@@ -20,7 +20,7 @@ mod workloads;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 
@@ -138,6 +138,7 @@ async fn measure_all(arguments: &Arguments) -> Result<ExitCode> {
         rounds: usize::from(arguments.rounds),
         limit: Duration::from_secs(arguments.limit),
         limosa,
+        started: Instant::now(),
         work: tempfile::tempdir_in("/dev/shm").map_err(BenchError::file("create a folder in", "/dev/shm"))?,
     };
     for workload in workloads {

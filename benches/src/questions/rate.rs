@@ -29,13 +29,16 @@ pub(super) async fn copy(bench: &mut Bench, place: Place) -> Result<()> {
         measured = bench.measure(Contender::Limosa, &run) => measured?,
         failed = watch(&mut watcher, &mut samples) => return Err(failed),
     }
-    bench.results.rate = rate(&samples, messages);
+    let since_start: Vec<(f64, usize)> = samples
+        .iter()
+        .map(|(at, count): &(Instant, usize)| (at.saturating_duration_since(bench.started).as_secs_f64(), *count))
+        .collect();
+    bench.results.rate = rate(&since_start, messages);
     bench.servers.forget(place, &targets).await
 }
 
 /// Notes how many messages there are, until it is dropped; answers only with what is wrong.
-async fn watch(client: &mut Client, samples: &mut Vec<(f64, usize)>) -> BenchError {
-    let begun = Instant::now();
+async fn watch(client: &mut Client, samples: &mut Vec<(Instant, usize)>) -> BenchError {
     loop {
         let answer = match client.command("STATUS INBOX (MESSAGES)").await {
             Ok(answer) => answer.text(),
@@ -43,7 +46,7 @@ async fn watch(client: &mut Client, samples: &mut Vec<(f64, usize)>) -> BenchErr
         };
         let count = answer.rsplit_once("(MESSAGES ").and_then(|(_, count)| count.strip_suffix(')')?.parse().ok());
         let count = count.unwrap_or(0);
-        samples.push((begun.elapsed().as_secs_f64(), count));
+        samples.push((Instant::now(), count));
         tokio::time::sleep(if count == 0 { FIRST } else { LATER }).await;
     }
 }
