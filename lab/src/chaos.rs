@@ -8,7 +8,7 @@ mod commands;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub struct Plan {
 pub struct Way {
     /// How much later each byte arrives.
     pub delay: Duration,
-    /// At most so many bytes a second.
+    /// At most so many bytes a second, all connections together.
     pub bytes_per_second: Option<u64>,
     /// What happens, and where.
     pub fault: Option<Fault>,
@@ -92,6 +92,9 @@ pub struct Counts {
     pub to_client: u64,
     /// Commands forwarded to the server, where they can be seen.
     pub commands: u64,
+    /// Times that the server spoke after the client had spoken. A client that waits for each answer
+    /// pays one round trip for each; one that sends ahead pays fewer.
+    pub turns: u64,
     /// Faults carried out.
     pub faults: u64,
 }
@@ -102,7 +105,15 @@ struct Counters {
     to_server: AtomicU64,
     to_client: AtomicU64,
     commands: AtomicU64,
+    turns: AtomicU64,
     faults: AtomicU64,
+}
+
+/// When each way of the link has passed on all that it was given. Connections share it.
+#[derive(Debug)]
+struct Link {
+    to_server: Mutex<Instant>,
+    to_client: Mutex<Instant>,
 }
 
 /// A running proxy. Dropping it closes its connections.
@@ -159,6 +170,7 @@ impl Chaos {
             to_server: read(&self.counters.to_server),
             to_client: read(&self.counters.to_client),
             commands: read(&self.counters.commands),
+            turns: read(&self.counters.turns),
             faults: read(&self.counters.faults),
         }
     }
@@ -179,14 +191,16 @@ async fn listen(
 ) {
     // Aborting this task drops the set, and that ends all connections.
     let mut connections = JoinSet::new();
+    let now = Instant::now();
+    let link = Arc::new(Link { to_server: Mutex::new(now), to_client: Mutex::new(now) });
     while let Ok((client, _)) = socket.accept().await {
         let number = counters.connections.fetch_add(1, Ordering::SeqCst);
         let plan = plan.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let counters = Arc::clone(&counters);
+        let (counters, link) = (Arc::clone(&counters), Arc::clone(&link));
         let mut cut = cut.subscribe();
         connections.spawn(async move {
             tokio::select! {
-                () = connection(client, server, plan, number, &counters) => {}
+                () = connection(client, server, plan, number, &counters, &link) => {}
                 _ = cut.changed() => {}
             }
         });
@@ -194,7 +208,14 @@ async fn listen(
     }
 }
 
-async fn connection(mut client: TcpStream, server: SocketAddr, mut plan: Plan, number: u64, counters: &Counters) {
+async fn connection(
+    mut client: TcpStream,
+    server: SocketAddr,
+    mut plan: Plan,
+    number: u64,
+    counters: &Counters,
+    link: &Link,
+) {
     // A server that cannot be reached looks to the client like one that closes at once.
     let Ok(mut server) = TcpStream::connect(server).await else {
         return;
@@ -210,9 +231,11 @@ async fn connection(mut client: TcpStream, server: SocketAddr, mut plan: Plan, n
     let ended = {
         let (client_read, client_write) = client.split();
         let (server_read, server_write) = server.split();
-        let up =
-            pump(client_read, server_write, &plan.to_server, Some(&commands), &commands, counters, &counters.to_server);
-        let down = pump(server_read, client_write, &plan.to_client, None, &commands, counters, &counters.to_client);
+        let client_spoke = AtomicBool::new(false);
+        let course =
+            |from_client| Course { from_client, commands: &commands, client_spoke: &client_spoke, counters, link };
+        let up = pump(client_read, server_write, &plan.to_server, course(true));
+        let down = pump(server_read, client_write, &plan.to_client, course(false));
         both(up, down).await
     };
     if ended == End::Reset {
@@ -246,23 +269,53 @@ async fn both(up: impl Future<Output = End>, down: impl Future<Output = End>) ->
     }
 }
 
+impl Course<'_> {
+    /// When a piece that arrives at `due` has passed the link.
+    fn passed(&self, way: &Way, due: Instant, length: usize) -> Instant {
+        let Some(rate) = way.bytes_per_second else {
+            return due;
+        };
+        let free = if self.from_client { &self.link.to_server } else { &self.link.to_client };
+        let mut free = free.lock().unwrap_or_else(PoisonError::into_inner);
+        // Counted from when it was free, not from now: timers are late by up to a millisecond, which would add up.
+        *free = due.max(*free) + Duration::from_secs_f64(length as f64 / rate.max(1) as f64);
+        *free
+    }
+
+    fn count(&self, bytes: u64, commands: u64) {
+        if self.from_client {
+            self.counters.to_server.fetch_add(bytes, Ordering::SeqCst);
+            let before = self.commands.send_replace(commands);
+            self.counters.commands.fetch_add(commands - before, Ordering::SeqCst);
+        } else {
+            self.counters.to_client.fetch_add(bytes, Ordering::SeqCst);
+            if self.client_spoke.swap(false, Ordering::SeqCst) {
+                self.counters.turns.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+}
+
 enum Item {
     Piece { due: Instant, bytes: Vec<u8>, commands: u64 },
     Harm(Harm),
 }
 
-async fn pump(
-    reader: ReadHalf<'_>,
-    writer: WriteHalf<'_>,
-    way: &Way,
-    counts_commands: Option<&watch::Sender<u64>>,
-    commands: &watch::Sender<u64>,
-    counters: &Counters,
-    forwarded: &AtomicU64,
-) -> End {
+/// What one way of a connection shares with the other and with the rest of the proxy.
+#[derive(Clone, Copy)]
+struct Course<'a> {
+    from_client: bool,
+    /// The client's commands on this connection so far.
+    commands: &'a watch::Sender<u64>,
+    client_spoke: &'a AtomicBool,
+    counters: &'a Counters,
+    link: &'a Link,
+}
+
+async fn pump(reader: ReadHalf<'_>, writer: WriteHalf<'_>, way: &Way, course: Course<'_>) -> End {
     let (sender, receiver) = mpsc::channel(PIECES_IN_FLIGHT);
-    let reading = read(reader, way, counts_commands.is_some(), commands.subscribe(), sender);
-    let writing = write(writer, way, counts_commands, counters, forwarded, receiver);
+    let reading = read(reader, way, course.from_client, course.commands.subscribe(), sender);
+    let writing = write(writer, way, course, receiver);
     tokio::pin!(reading, writing);
     tokio::select! {
         () = &mut reading => writing.await,
@@ -347,30 +400,20 @@ async fn reached(commands: &mut watch::Receiver<u64>, number: u64) {
     }
 }
 
-async fn write(
-    mut writer: WriteHalf<'_>,
-    way: &Way,
-    commands: Option<&watch::Sender<u64>>,
-    counters: &Counters,
-    forwarded: &AtomicU64,
-    mut receiver: mpsc::Receiver<Item>,
-) -> End {
+async fn write(mut writer: WriteHalf<'_>, way: &Way, course: Course<'_>, mut receiver: mpsc::Receiver<Item>) -> End {
+    let counters = course.counters;
     while let Some(item) = receiver.recv().await {
         match item {
             Item::Piece { due, bytes, commands: so_far } => {
-                tokio::time::sleep_until(due).await;
-                if let Some(rate) = way.bytes_per_second {
-                    let seconds = bytes.len() as f64 / rate.max(1) as f64;
-                    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+                tokio::time::sleep_until(course.passed(way, due, bytes.len())).await;
+                if course.from_client {
+                    // Before the server can answer.
+                    course.client_spoke.store(true, Ordering::SeqCst);
                 }
                 if writer.write_all(&bytes).await.is_err() {
                     return End::Closed;
                 }
-                forwarded.fetch_add(bytes.len() as u64, Ordering::SeqCst);
-                if let Some(commands) = commands {
-                    let before = commands.send_replace(so_far);
-                    counters.commands.fetch_add(so_far - before, Ordering::SeqCst);
-                }
+                course.count(bytes.len() as u64, so_far);
             }
             Item::Harm(harm) => {
                 counters.faults.fetch_add(1, Ordering::SeqCst);

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,9 +17,41 @@ use crate::watchdog::Watchdog;
 pub(crate) struct Program {
     pub(crate) argv: Vec<String>,
     pub(crate) environment: Vec<(String, String)>,
-    pub(crate) directory: std::path::PathBuf,
+    pub(crate) directory: PathBuf,
     /// What it prints is appended here.
-    pub(crate) log: std::path::PathBuf,
+    pub(crate) log: PathBuf,
+}
+
+/// A program that does its work and ends, run as the laboratory runs its own.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// All of its environment but `PATH`.
+    pub environment: Vec<(String, String)>,
+    /// The folder that it is run in.
+    pub directory: PathBuf,
+}
+
+impl Invocation {
+    /// The command to run.
+    pub fn command(&self) -> Command {
+        let (program, arguments) = self.argv.split_first().map_or(("", &[][..]), |(p, rest)| (p.as_str(), rest));
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(&self.directory);
+        command
+    }
+}
+
+impl From<Program> for Invocation {
+    fn from(program: Program) -> Invocation {
+        Invocation { argv: program.argv, environment: program.environment, directory: program.directory }
+    }
 }
 
 /// A server's processes: all that stay in the process group which its first process leads.
@@ -131,24 +163,55 @@ impl Drop for ProcessGroup {
 /// The living processes of a group. Processes that ended but were not yet waited for do not count:
 /// where the first process of a container waits for nobody they would stay for ever.
 pub(crate) fn members(group: i32) -> Vec<i32> {
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+    processes()
         .filter(|process| {
-            group_and_state(*process).is_some_and(|(of, state)| of == group && state != b'Z' && state != b'X')
+            stat(*process).is_some_and(|stat| stat.group == group && stat.state != b'Z' && stat.state != b'X')
         })
         .collect()
 }
 
-fn group_and_state(process: i32) -> Option<(i32, u8)> {
+/// The processor time that a group's processes have used, with that of their children that ended and
+/// were waited for.
+pub(crate) fn cpu_time(group: i32) -> Duration {
+    let ended = || stat(group).map(|leader| leader.ended_children);
+    loop {
+        let before = ended();
+        let ticks: u64 = processes()
+            .filter_map(stat)
+            .filter(|stat| stat.group == group)
+            .map(|stat| stat.own + stat.ended_children)
+            .sum();
+        // A child that is waited for in the midst of it would be missed.
+        if ended() == before {
+            return Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100);
+        }
+    }
+}
+
+fn processes() -> impl Iterator<Item = i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten();
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// What `/proc/N/stat` says (proc(5)).
+struct Stat {
+    state: u8,
+    group: i32,
+    /// `utime` and `stime`, in clock ticks.
+    own: u64,
+    /// `cutime` and `cstime`: of children that ended and were waited for.
+    ended_children: u64,
+}
+
+fn stat(process: i32) -> Option<Stat> {
     let stat = std::fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat")).ok()?;
     // The second field is the program's name in parentheses, which may itself hold any character.
-    let after_name = stat.get(stat.rfind(')')? + 2..)?;
-    let mut fields = after_name.split(' ');
-    let state = *fields.next()?.as_bytes().first()?;
-    let group = fields.nth(1)?.parse().ok()?;
-    Some((group, state))
+    let fields: Vec<&str> = stat.get(stat.rfind(')')? + 2..)?.split(' ').collect();
+    let ticks = |number: usize| fields.get(number)?.parse::<u64>().ok();
+    Some(Stat {
+        state: *fields.first()?.as_bytes().first()?,
+        group: fields.get(2)?.parse().ok()?,
+        own: ticks(11)? + ticks(12)?,
+        ended_children: ticks(13)? + ticks(14)?,
+    })
 }

@@ -23,7 +23,7 @@ use crate::error::{LabError, Result};
 use crate::files;
 use crate::lab::{Base, blocking};
 use crate::ports::Port;
-use crate::process::{ProcessGroup, Program, members};
+use crate::process::{Invocation, ProcessGroup, Program, cpu_time, members};
 
 /// How long a server may take to greet; far more than it needs on an idle machine.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -274,6 +274,17 @@ impl Server {
         self.inner.driver.mail_dir(&self.inner.place, user).ok_or_else(|| self.not_this_kind("folder a user"))
     }
 
+    /// How Dovecot's `doveadm` is run on this server's mail.
+    ///
+    /// # Errors
+    /// If the server is no Dovecot.
+    pub fn doveadm_invocation(&self, arguments: &[String]) -> Result<Invocation> {
+        match self.inner.driver.admin_program(&self.inner.place, arguments) {
+            Some(program) => Ok(program.into()),
+            None => Err(self.not_this_kind("doveadm")),
+        }
+    }
+
     /// Runs Dovecot's `doveadm`, as a second pair of eyes: `["-f", "tab", "fetch", "-u", "alice", …]`.
     /// Answers with what it printed.
     ///
@@ -281,15 +292,8 @@ impl Server {
     /// If it fails, or the server is no Dovecot.
     pub async fn doveadm<A: AsRef<str>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<String> {
         let arguments: Vec<String> = arguments.into_iter().map(|a| a.as_ref().to_owned()).collect();
-        let Some(program) = self.inner.driver.admin_program(&self.inner.place, &arguments) else {
-            return Err(self.not_this_kind("doveadm"));
-        };
-        let output = tokio::process::Command::new(&program.argv[0])
-            .args(&program.argv[1..])
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .envs(program.environment)
-            .current_dir(&program.directory)
+        let command = self.doveadm_invocation(&arguments)?.command();
+        let output = tokio::process::Command::from(command)
             .stdin(std::process::Stdio::null())
             .output()
             .await
@@ -383,6 +387,12 @@ impl Server {
     /// The ids of the server's living processes.
     pub fn processes(&self) -> Vec<i32> {
         lock(&self.inner.processes).iter().flat_map(|process| members(process.id())).collect()
+    }
+
+    /// The processor time that the server has used so far, that of processes which ended included;
+    /// in steps of some 10 ms.
+    pub fn cpu_time(&self) -> Duration {
+        lock(&self.inner.processes).iter().map(|process| cpu_time(process.id())).sum()
     }
 
     /// What the server has logged.

@@ -194,6 +194,20 @@ async fn killed_and_restarted_it_keeps_its_mail_and_ports() {
 }
 
 #[tokio::test]
+async fn its_processor_time_grows_with_its_work_and_never_shrinks() {
+    let server = start(DovecotOptions::default()).await;
+    let before = server.cpu_time();
+    let mut least = before;
+    // Sessions end and are waited for: what they used must stay.
+    while server.cpu_time() < before + Duration::from_millis(50) {
+        server.client("alice", "secret").await.unwrap();
+        let now = server.cpu_time();
+        assert!(now >= least, "{now:?} after {least:?}");
+        least = now;
+    }
+}
+
+#[tokio::test]
 async fn frozen_it_is_silent_until_thawed() {
     let server = start(DovecotOptions::default()).await;
     let mut client = server.client("alice", "secret").await.unwrap();

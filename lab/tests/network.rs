@@ -122,6 +122,33 @@ async fn delay_costs_time_once_and_a_narrow_way_for_each_byte() {
 }
 
 #[tokio::test]
+async fn connections_share_a_narrow_way() {
+    let server = fake().await;
+    let way = Way { bytes_per_second: Some(100_000), ..Way::default() };
+    let chaos = Chaos::start(server.address(), Plan { to_server: way, ..Plan::default() }).await.unwrap();
+    let mut one = Client::connect(chaos.address()).await.unwrap();
+    let mut other = Client::connect(chaos.address()).await.unwrap();
+    let before = Instant::now();
+    let message = [b'x'; 10_000];
+    let appended = tokio::join!(one.append("INBOX", "()", None, &message), other.append("INBOX", "()", None, &message));
+    assert!(appended.0.is_ok() && appended.1.is_ok());
+    assert!(before.elapsed() >= Duration::from_millis(200));
+}
+
+#[tokio::test]
+async fn turns_are_answers_that_were_waited_for() {
+    let server = fake().await;
+    let chaos = Chaos::start(server.address(), Plan::default()).await.unwrap();
+    let mut client = Client::connect(chaos.address()).await.unwrap();
+    for _ in 0..3 {
+        client.command("NOOP").await.unwrap();
+    }
+    // A literal waits once more.
+    client.append("INBOX", "()", None, b"x\r\n").await.unwrap();
+    assert_eq!(chaos.counts().turns, 5);
+}
+
+#[tokio::test]
 async fn a_script_lies_falls_silent_and_hangs_up() {
     let lies = Script::well_behaved("IMAP4rev1").first(
         Script::default()
