@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use limosa_model::ledger::{LedgerFolder, Settlement};
 use limosa_model::{Exception, Folder, FolderLedger, FolderPath, IdList, Ledger, Mailbox, MessageId, PermanentFlags};
 
+use crate::damage;
 use crate::expected::Expected;
 use crate::folders::FolderPair;
 use crate::inspect::{SourceListing, TargetListing, inspect_source, inspect_target};
@@ -13,6 +14,7 @@ use crate::plan::{FolderSteps, SourceDelta, TargetDelta, by_flags, plan_folder};
 use crate::recover::{Found, Outlines, Seekers, match_by_content};
 use crate::sides::Sessions;
 use crate::stop::Stop;
+use crate::verify::{ALTERED, describe};
 use crate::work::{Done, Work};
 
 /// What is known of a folder before it is looked at.
@@ -38,12 +40,13 @@ pub async fn prepare(
     options: &Options,
 ) -> Result<Work, Stop> {
     let target_path = pair.place.path().clone();
-    let mut entries = ledger.load(&pair.source.path).await?;
+    let (mut entries, damage) = damage::load(ledger, &pair.source.path).await?;
     let mut before = known.ledger.cloned().unwrap_or_else(|| unknown(&pair.source, &target_path, target.as_ref()));
     let same_ids = |folder: Option<&Folder>, ids: &str| ids_of(folder).is_none_or(|now| now == ids);
-    let mut forget = before.target != target_path
+    let void = before.target != target_path
         || !same_ids(Some(&pair.source), &before.source_ids)
         || !same_ids(target.as_ref(), &before.target_ids);
+    let mut forget = void || damage.is_some();
     if known.ledger.is_none() && !options.dry_run {
         ledger.put_folder(&before).await?;
     }
@@ -52,6 +55,9 @@ pub async fn prepare(
         None => PermanentFlags::default(),
     };
     let of_folder = known.exceptions.iter().filter(|exception| exception.folder == pair.source.path);
+    // Damage is of entries alone: exceptions are kept apart from them, and hold as long as the source's ids do.
+    let holds = damage.is_some() && !void && ids_of(Some(&pair.source)).is_some();
+    let exceptions: Vec<Exception> = of_folder.clone().filter(|_| holds).cloned().collect();
     let (changed, of_folder): (Vec<&Exception>, Vec<&Exception>) = of_folder.partition(|exception| exception.stands());
     let mut left_behind: HashSet<MessageId> = of_folder.into_iter().map(|exception| exception.id.clone()).collect();
     let mut ended = Vec::new();
@@ -64,11 +70,15 @@ pub async fn prepare(
             }
             entries = FolderLedger::new();
             before = unknown(&pair.source, &target_path, target.as_ref());
-            // The ledger forgets them with all the rest.
-            left_behind.clear();
+            if !holds {
+                // The ledger forgets them with all the rest.
+                left_behind.clear();
+            }
             if !options.dry_run {
                 // Forget first: ids of another folder must never be taken for this one's.
-                ledger.settle(&pair.source.path, &Settlement { forget: true, ..Settlement::default() }).await?;
+                let exceptions = exceptions.clone();
+                let settlement = Settlement { forget: true, exceptions, ..Settlement::default() };
+                ledger.settle(&pair.source.path, &settlement).await?;
                 ledger.put_folder(&before).await?;
             }
         }
@@ -116,6 +126,7 @@ pub async fn prepare(
         ended,
         vanished: Vec::new(),
         strays: Vec::new(),
+        damage,
         incomplete: source.short,
     };
     if !work.steps.drop.is_empty() && !options.dry_run {
@@ -202,10 +213,18 @@ pub async fn adopt(
     }
     let taken: HashSet<&MessageId> = found.iter().map(|found| &found.entry.source).collect();
     work.steps.copy = work.steps.copy.iter().filter(|id| !taken.contains(id)).collect();
-    note_found(ledger, work, found, dry_run).await
+    let altered = found.iter().filter(|found| found.differs).map(|found| (&found.entry.source, ALTERED)).collect();
+    let exceptions = if dry_run { Vec::new() } else { describe(sessions, work, &altered).await? };
+    note_found(ledger, work, found, exceptions, dry_run).await
 }
 
-async fn note_found(ledger: &dyn Ledger, work: &mut Work, found: Vec<Found>, dry_run: bool) -> Result<(), Stop> {
+async fn note_found(
+    ledger: &dyn Ledger,
+    work: &mut Work,
+    found: Vec<Found>,
+    exceptions: Vec<Exception>,
+    dry_run: bool,
+) -> Result<(), Stop> {
     work.done.found += found.len() as u64;
     let differing = found
         .iter()
@@ -214,7 +233,8 @@ async fn note_found(ledger: &dyn Ledger, work: &mut Work, found: Vec<Found>, dry
     work.steps.set_flags.extend(by_flags(wanted));
     let entries: Vec<_> = found.into_iter().map(|found| found.entry).collect();
     if !dry_run {
-        ledger.settle(&work.source.path, &Settlement { entries: entries.clone(), ..Settlement::default() }).await?;
+        let settlement = Settlement { entries: entries.clone(), exceptions, ..Settlement::default() };
+        ledger.settle(&work.source.path, &settlement).await?;
     }
     for entry in entries {
         work.ledger.insert(entry);
@@ -233,7 +253,7 @@ pub async fn prepare_gone(
     target: Option<Folder>,
     options: &Options,
 ) -> Result<Work, Stop> {
-    let entries = ledger.load(&gone.source).await?;
+    let (entries, damage) = damage::load(ledger, &gone.source).await?;
     let all = entries.iter().map(|entry| entry.source).collect();
     let delta = SourceDelta { gone: all, ..SourceDelta::default() };
     let target = target.filter(|folder| ids_of(Some(folder)).is_some_and(|ids| ids == gone.target_ids));
@@ -259,6 +279,7 @@ pub async fn prepare_gone(
         ended: Vec::new(),
         vanished: Vec::new(),
         strays: Vec::new(),
+        damage,
         incomplete: false,
     })
 }

@@ -105,30 +105,31 @@ struct Outline {
     /// Of the header block, in its canonical form.
     header: [u8; 16],
     size: u64,
-    /// Equal for messages that a server may have changed on the way in: from fields that servers leave alone.
-    loose: Option<[u8; 16]>,
+    /// Equal for messages that a server may have changed on the way in: from fields that servers leave alone; without a
+    /// Message-ID, from the internal date too.
+    loose: [u8; 16],
     trusted: bool,
 }
 
 impl Outline {
     fn of(item: HeaderItem) -> Self {
         let has_message_id = header_field(&item.header, "message-id").is_some_and(|value| !value.is_empty());
-        let loose = has_message_id.then(|| {
-            let mut hasher = blake3::Hasher::new();
-            for name in ["message-id", "date", "from", "subject"] {
-                let value = canonical(field_bytes(&item.header, name).unwrap_or_default(), true);
-                for word in value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
-                    hasher.update(word);
-                    hasher.update(b" ");
-                }
-                hasher.update(b"\n");
+        let mut loose = blake3::Hasher::new();
+        for name in ["message-id", "date", "from", "subject"] {
+            let value = canonical(field_bytes(&item.header, name).unwrap_or_default(), true);
+            for word in value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
+                loose.update(word);
+                loose.update(b" ");
             }
-            short(&hasher)
-        });
+            loose.update(b"\n");
+        }
+        if let (false, Some(date)) = (has_message_id, item.internal_date) {
+            loose.update(&date.seconds.to_le_bytes());
+        }
         Self {
             header: short(blake3::Hasher::new().update(&canonical(&item.header, true))),
             size: item.size,
-            loose,
+            loose: short(&loose),
             trusted: has_message_id && !item.flags.system.contains(SystemFlags::DRAFT),
             id: item.id,
             flags: item.flags,
@@ -211,11 +212,11 @@ fn by_header(ours: &[Outline], theirs: &[Outline]) -> (Vec<Found>, Sides<Vec<Out
     let likes = |outlines: &[Outline]| -> (HashSet<[u8; 16]>, HashSet<[u8; 16]>) {
         (
             outlines.iter().map(|outline| outline.header).collect(),
-            outlines.iter().filter_map(|outline| outline.loose).collect(),
+            outlines.iter().map(|outline| outline.loose).collect(),
         )
     };
     let has_like = |outline: &Outline, (keys, loose): &(HashSet<[u8; 16]>, HashSet<[u8; 16]>)| {
-        keys.contains(&outline.header) || outline.loose.is_some_and(|own| loose.contains(&own))
+        keys.contains(&outline.header) || loose.contains(&outline.loose)
     };
     let (sources, targets) = (likes(&rest.source), likes(&rest.target));
     rest.source.retain(|outline| has_like(outline, &targets));
@@ -262,7 +263,7 @@ fn by_digest(doubtful: &Sides<Vec<Outline>>, digests: &Sides<DigestsById>) -> Ve
         target: doubtful.target.iter().collect::<Vec<_>>(),
     };
     let whole = |outline: &Outline, of: &DigestsById| of.get(&outline.id).map(|digests| (digests.whole, [0; 16]));
-    let body = |outline: &Outline, of: &DigestsById| Some((of.get(&outline.id)?.body, outline.loose?));
+    let body = |outline: &Outline, of: &DigestsById| Some((of.get(&outline.id)?.body, outline.loose));
     pair_up(&mut left, digests, whole, false, &mut found);
     let replaced =
         |outline: &Outline, of: &DigestsById| of.get(&outline.id).map(|digests| (digests.canonical, [0; 16]));

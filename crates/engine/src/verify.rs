@@ -20,7 +20,7 @@ use crate::work::{Work, bounded};
 const READ_BACK: usize = 1_000;
 
 /// Code and reason of a message that stands on the target with other bytes.
-const ALTERED: (&str, &str) = (Exception::ALTERED, "the target changed its bytes");
+pub const ALTERED: (&str, &str) = (Exception::ALTERED, "the target changed its bytes");
 
 /// What the comparison of a folder came to.
 pub struct Comparison {
@@ -142,7 +142,10 @@ async fn digests<'a>(
 }
 
 /// Exceptions by name, with what the messages' headers tell.
-async fn describe(
+///
+/// # Errors
+/// Those of the source.
+pub async fn describe(
     sessions: &mut Sessions,
     work: &Work,
     changed: &BTreeMap<&MessageId, (&'static str, &'static str)>,

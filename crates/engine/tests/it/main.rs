@@ -2,5 +2,7 @@
 
 mod audit;
 mod crash;
+mod ledger;
 mod passes;
+mod recovery;
 mod world;
