@@ -11,7 +11,7 @@ use crate::folders::FolderPair;
 use crate::inspect::{SourceListing, TargetListing, inspect_source, inspect_target};
 use crate::options::{Deletions, Options};
 use crate::plan::{FolderSteps, SourceDelta, TargetDelta, by_flags, plan_folder};
-use crate::recover::{Found, Outlines, Seekers, match_by_content};
+use crate::recover::{Found, Matched, Outlines, Seekers, match_by_content};
 use crate::sides::Sessions;
 use crate::stop::Stop;
 use crate::verify::{ALTERED, describe};
@@ -203,11 +203,17 @@ pub async fn adopt(
         Outlines::read(sessions.source.as_mut(), &work.source, &work.steps.copy).await.map_err(Stop::source)?;
     let target: &mut dyn Mailbox = sessions.target.as_mut();
     let mut theirs = Outlines::read(target, &work.target, unexplained).await.map_err(Stop::target)?;
-    let found = match_by_content(
+    let Matched { found, undecided } = match_by_content(
         Seekers { mailbox: sessions.source.as_mut(), folder: &work.source, outlines: &mut ours },
         Seekers { mailbox: target, folder: &work.target, outlines: &mut theirs },
     )
     .await?;
+    if !undecided.is_empty() {
+        let (folder, messages) = (&work.source.path, undecided.len());
+        tracing::warn!(%folder, messages, "neither copied nor found: messages on the target that look like them cannot be read");
+        work.steps.copy = work.steps.copy.iter().filter(|id| !undecided.contains(id)).collect();
+        work.incomplete = true;
+    }
     if found.is_empty() {
         return Ok(());
     }

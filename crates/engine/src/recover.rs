@@ -65,22 +65,49 @@ impl Outlines {
     }
 }
 
-/// Pairs of messages with the same content, with the flags that each bears; each message in at most one pair.
+/// What a comparison by content came to.
+#[derive(Debug, Default)]
+pub struct Matched {
+    /// Pairs of messages with the same content; each message in at most one pair.
+    pub found: Vec<Found>,
+    /// Source messages that may stand on the target: a message there looks like them, and cannot be read. To copy them might
+    /// double them.
+    pub undecided: HashSet<MessageId>,
+}
+
+/// Compares the messages of both sides.
 ///
 /// # Errors
 /// The connection's, with its side.
-pub async fn match_by_content(mut source: Seekers<'_>, mut target: Seekers<'_>) -> Result<Vec<Found>, SideError> {
+pub async fn match_by_content(mut source: Seekers<'_>, mut target: Seekers<'_>) -> Result<Matched, SideError> {
     let (mut found, doubtful) = by_header(&source.outlines.0, &target.outlines.0);
+    let mut undecided = HashSet::new();
     if !doubtful.source.is_empty() && !doubtful.target.is_empty() {
-        let digests = Sides {
-            source: source.digests(&doubtful.source).await.map_err(|error| (Side::Source, error))?,
-            target: target.digests(&doubtful.target).await.map_err(|error| (Side::Target, error))?,
-        };
-        found.extend(by_digest(&doubtful, &digests));
+        let ours = source.read(&doubtful.source).await.map_err(|error| (Side::Source, error))?;
+        let theirs = target.read(&doubtful.target).await.map_err(|error| (Side::Target, error))?;
+        let read = Sides { source: ours.digests, target: theirs.digests };
+        found.extend(by_digest(&doubtful, &read));
+        undecided = like_the_unreadable(&doubtful, &theirs.unreadable, &found);
     }
     source.outlines.take_out(&found.iter().map(|found| &found.entry.source).collect());
     target.outlines.take_out(&found.iter().map(|found| &found.entry.target).collect());
-    Ok(found)
+    Ok(Matched { found, undecided })
+}
+
+/// Source messages without their like that look like one of the target's that cannot be read.
+fn like_the_unreadable(
+    doubtful: &Sides<Vec<Outline>>,
+    unreadable: &HashSet<MessageId>,
+    found: &[Found],
+) -> HashSet<MessageId> {
+    let theirs: Vec<&Outline> = doubtful.target.iter().filter(|outline| unreadable.contains(&outline.id)).collect();
+    if theirs.is_empty() {
+        return HashSet::new();
+    }
+    let taken: HashSet<&MessageId> = found.iter().map(|found| &found.entry.source).collect();
+    let looks_like = |ours: &&Outline| theirs.iter().any(|one| one.header == ours.header || one.loose == ours.loose);
+    let left = doubtful.source.iter().filter(|ours| !taken.contains(&ours.id));
+    left.filter(looks_like).map(|ours| ours.id.clone()).collect()
 }
 
 /// A message that stands on both sides.
@@ -308,22 +335,27 @@ fn pair_up(
 }
 
 impl Seekers<'_> {
-    async fn digests(&mut self, outlines: &[Outline]) -> Result<DigestsById, ConnectorError> {
+    async fn read(&mut self, outlines: &[Outline]) -> Result<Read, ConnectorError> {
         let ids = outlines.iter().map(|outline| outline.id.clone()).collect();
         read_digests(self.mailbox, self.folder, &ids).await
     }
 }
 
-/// Reads these messages whole, and answers their digests. Messages that are gone or cannot be read are left out.
+/// Messages that were read whole.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// Their digests.
+    pub digests: DigestsById,
+    /// Those that are there and cannot be read. Those that are gone are in neither.
+    pub unreadable: HashSet<MessageId>,
+}
+
+/// Reads these messages whole.
 ///
 /// # Errors
 /// The connection's.
-pub async fn read_digests(
-    mailbox: &mut dyn Mailbox,
-    folder: &Folder,
-    ids: &IdList,
-) -> Result<DigestsById, ConnectorError> {
-    let mut digests = DigestsById::new();
+pub async fn read_digests(mailbox: &mut dyn Mailbox, folder: &Folder, ids: &IdList) -> Result<Read, ConnectorError> {
+    let mut read = Read::default();
     let mut fetch = mailbox.fetch(folder, ids).await?;
     let mut fetched = Vec::new();
     let mut current: Option<(MessageId, BodyDigest)> = None;
@@ -338,13 +370,18 @@ pub async fn read_digests(
                         digest.update(&bytes);
                     }
                 }
-                Fetched::Piece(Piece::End) => digests.extend(current.take().map(|(id, digest)| (id, digest.finish()))),
-                // It cannot be compared, so it is not found.
-                Fetched::Gone(_) | Fetched::Unreadable(..) => current = None,
+                Fetched::Piece(Piece::End) => {
+                    read.digests.extend(current.take().map(|(id, digest)| (id, digest.finish())));
+                }
+                Fetched::Gone(_) => current = None,
+                Fetched::Unreadable(id, _) => {
+                    current = None;
+                    read.unreadable.insert(id);
+                }
             }
         }
     }
-    Ok(digests)
+    Ok(read)
 }
 
 /// Digests of a message as it comes, whole and after its header block.

@@ -137,7 +137,7 @@ async fn digests<'a>(
     let ids: IdList = ids.cloned().collect();
     match ids.is_empty() {
         true => Ok(HashMap::new()),
-        false => read_digests(mailbox, folder, &ids).await,
+        false => Ok(read_digests(mailbox, folder, &ids).await?.digests),
     }
 }
 

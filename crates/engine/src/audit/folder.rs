@@ -221,7 +221,8 @@ impl Work<'_> {
                 Seekers { mailbox: readers.source.as_mut(), folder: source, outlines: &mut ours },
                 Seekers { mailbox: readers.target.as_mut(), folder: target, outlines: &mut theirs },
             )
-            .await?;
+            .await?
+            .found;
             self.report.by_content = found.len() as u64;
             let (mut sources, mut targets) = (HashSet::new(), HashSet::new());
             for found in found {

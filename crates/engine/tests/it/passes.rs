@@ -457,3 +457,22 @@ async fn a_folder_with_another_name_on_the_target_is_found_there_again_without_t
         assert_eq!((report.copied.messages, world.target.folders().len()), (0, folders), "{report:#?}");
     }
 }
+
+/// Taught by a target whose connection broke again and again within one large message, until the connector gave it up.
+#[tokio::test(start_paused = true)]
+async fn what_may_stand_on_the_target_and_cannot_be_compared_is_not_copied() {
+    for (source, target) in kinds() {
+        let world = World::new(source, target);
+        put_bytes(&world.source, "INBOX", "Subject: no id\r\n\r\nbody", &[]);
+        put(&world.source, "INBOX", "other", &[]);
+        let stands = put_bytes(&world.target, "INBOX", "Subject: no id\r\n\r\nbody", &[]);
+        world.target.set_readable("INBOX", &stands, false);
+        let report = world.pass().await;
+        let why = report.unfinished.as_ref().map(|unfinished| unfinished.code.as_str());
+        assert_eq!((why, report.copied.messages), (Some("again"), 1), "{report:#?}");
+        world.target.set_readable("INBOX", &stands, true);
+        let report = world.pass().await;
+        assert_eq!((report.outcome, report.copied.messages), (Outcome::Complete, 0), "{report:#?}");
+        assert_eq!(contents(&world.target), contents(&world.source));
+    }
+}
