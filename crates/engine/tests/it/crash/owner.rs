@@ -7,8 +7,10 @@ use limosa_testkit::memory::{Faults, MemoryServer, MemoryTraits, Verdict};
 use super::{converges, kinds, places};
 use crate::world::{World, flags, put, put_bytes};
 
+type Act = fn(&MemoryServer);
+
 /// What the owner does to messages that were settled before the run that is cut.
-const ACTS: [(&str, fn(&MemoryServer)); 9] = [
+const ACTS: [(&str, Act); 9] = [
     ("edits a draft", |source| {
         source.expunge("Drafts", &settled(source, "Drafts", "one"));
         put_bytes(source, "Drafts", "Subject: draft\r\n\r\none, and a half", &["\\Draft"]);
