@@ -65,12 +65,13 @@ async fn row(target: &Server, kind: &str, runs: u64, seed: u64) {
             story.push_str(&format!(", {trouble}, {changes:?}"));
             *figures.troubles.entry(trouble.what.kind()).or_default() += 1;
             figures.changes += changes.len() as u64;
+            let attempts = broken.as_ref().and_then(|run| run.json["attempts"].as_u64());
+            figures.begun_again += attempts.unwrap_or(1) - 1;
             match broken {
                 None => figures.killed += 1,
                 Some(run) if run.code == Some(0) => figures.completed += 1,
                 Some(run) => {
                     assert!(matches!(run.code, Some(1 | 4)) && run.code_of_failure().is_some(), "{story}: {run:#?}");
-                    figures.begun_again += run.json["attempts"].as_u64().unwrap_or(1) - 1;
                     figures.unfinished += 1;
                 }
             }
