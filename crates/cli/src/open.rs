@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use limosa_connectors::imap::{ImapConnector, ImapSettings, SecretSource, Security};
 use limosa_connectors::maildir::{LineEnds, MaildirConnector};
-use limosa_model::{Connector, ConnectorError, PairKey};
+use limosa_model::{Connector, ConnectorError, LedgerError, PairKey};
 use limosa_store::SqliteStore;
 use secrecy::SecretString;
 use url::Host;
@@ -106,6 +106,10 @@ fn imap(
     if let Some(connections) = options.connections {
         settings.connections = connections;
     }
+    if let Some(timeout) = options.timeout {
+        settings.timeouts.answer = timeout;
+        settings.timeouts.connect = settings.timeouts.connect.min(timeout);
+    }
     Ok(Arc::new(ImapConnector::new(settings)?))
 }
 
@@ -173,6 +177,13 @@ pub async fn store(state: &Path) -> Result<SqliteStore, Failure> {
     SqliteStore::open(&file).await.map_err(|error| {
         let mut failure = Failure::ledger(&error);
         failure.what = format!("{}: {}", file.display(), failure.what);
+        if let LedgerError::FileDamaged { .. } = error {
+            failure.hint = Some(format!(
+                "put a backup in its place, however old, or begin anew: mv {0} {0}.damaged; the next run finds by content \
+                 what stands on the target, for every pair",
+                file.display()
+            ));
+        }
         failure
     })
 }

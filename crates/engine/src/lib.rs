@@ -10,7 +10,8 @@
 //! - [`pass`]: the order of things in a pass, and what happens when a connection is lost.
 //! - [`folders`]: which source folder goes to which target folder. Pure.
 //! - [`prepare`]: from a pair of folders to what is to be done in it, by [`inspect`] (what changed on both sides),
-//!   [`recover`] (what stands there already, by content) and [`plan`] (changes and ledger → steps; pure).
+//!   [`recover`] (what stands there already, by content) and [`plan`] (changes and ledger → steps; pure). [`damage`]: where
+//!   the ledger cannot be read.
 //! - [`moves`]: messages moved between folders.
 //! - [`lanes`], [`copy`]: bytes from source to target over several connections, many messages in flight; [`settle`]: writing down what arrived.
 //! - [`refusals`]: what becomes of messages that the target refuses, by [`mend`] (the smallest changes; pure). [`exceptions`]: naming them.
@@ -25,6 +26,7 @@ mod apply;
 pub mod audit;
 pub mod check;
 mod copy;
+mod damage;
 mod doubt;
 mod exceptions;
 mod expected;

@@ -63,7 +63,8 @@ pub async fn find_moves(sessions: &mut Sessions, works: &mut [Work]) -> Result<V
                 Seekers { mailbox: sessions.source.as_mut(), folder: &works[to].source, outlines: &mut came },
                 Seekers { mailbox: target, folder: &works[*from].target, outlines: gone },
             )
-            .await?;
+            .await?
+            .found;
             for found in found {
                 let Some(old_source) = works[*from].ledger.source_of(&found.entry.target) else { continue };
                 let old = Entry { source: old_source, target: found.entry.target, flags: found.entry.flags.clone() };

@@ -333,6 +333,7 @@ impl Attempt<'_> {
             match prepare(sessions, ledger, pair, place, known, self.options).await {
                 Ok(mut work) => {
                     self.summary.take_unverified(&mut work);
+                    self.summary.rebuilt(&work);
                     works.push(work);
                 }
                 Err(Stop::Connector { error, .. }) if concerns_a_folder(&error) => {
@@ -344,6 +345,7 @@ impl Attempt<'_> {
         for gone in &outlook.plan.gone {
             let target = outlook.target.folders.iter().find(|folder| folder.path == gone.target && folder.selectable);
             let mut work = prepare_gone(ledger, gone, target.cloned(), self.options).await?;
+            self.summary.rebuilt(&work);
             // A folder renamed on the source may keep its place on the target: what the new name has taken over stays.
             for heir in works.iter().filter(|heir| heir.target.path == work.target.path) {
                 work.steps.remove.retain(|id| {

@@ -5,16 +5,18 @@ use std::collections::HashSet;
 use limosa_model::ledger::{LedgerFolder, Settlement};
 use limosa_model::{Exception, Folder, FolderLedger, FolderPath, IdList, Ledger, Mailbox, MessageId, PermanentFlags};
 
-use crate::exceptions::Reason;
+use crate::damage;
+use crate::exceptions::{Reason, describe};
 use crate::expected::Expected;
 use crate::folders::FolderPair;
 use crate::inspect::{SourceListing, TargetListing, inspect_source, inspect_target};
 use crate::keeping::Keeping;
 use crate::options::{Deletions, Options};
 use crate::plan::{FolderSteps, SourceDelta, TargetDelta, by_flags, plan_folder};
-use crate::recover::{Found, Outlines, Seekers, match_by_content};
+use crate::recover::{Found, Matched, Outlines, Seekers, match_by_content};
 use crate::sides::Sessions;
 use crate::stop::Stop;
+use crate::verify::other_bytes;
 use crate::work::{Done, Refused, Work};
 
 /// What is known of a folder before it is looked at.
@@ -42,12 +44,13 @@ pub async fn prepare(
     options: &Options,
 ) -> Result<Work, Stop> {
     let target_path = pair.place.path().clone();
-    let mut entries = ledger.load(&pair.source.path).await?;
+    let (mut entries, damage) = damage::load(ledger, &pair.source.path).await?;
     let mut before = known.ledger.cloned().unwrap_or_else(|| unknown(&pair.source, &target_path, target.as_ref()));
     let same_ids = |folder: Option<&Folder>, ids: &str| ids_of(folder).is_none_or(|now| now == ids);
-    let mut forget = before.target != target_path
+    let void = before.target != target_path
         || !same_ids(Some(&pair.source), &before.source_ids)
         || !same_ids(target.as_ref(), &before.target_ids);
+    let mut forget = void || damage.is_some();
     if known.ledger.is_none() && !options.dry_run {
         ledger.put_folder(&before).await?;
     }
@@ -61,6 +64,9 @@ pub async fn prepare(
         before.target_watermark = before.target_watermark.take().filter(|_| entries.is_empty());
     }
     let of_folder = || known.exceptions.iter().filter(|exception| exception.folder == pair.source.path);
+    // Damage is of entries alone: exceptions are kept apart from them, and hold as long as the source's ids do.
+    let holds = damage.is_some() && !void && ids_of(Some(&pair.source)).is_some();
+    let exceptions: Vec<Exception> = of_folder().filter(|_| holds).cloned().collect();
     let (changed, left): (Vec<&Exception>, Vec<&Exception>) = of_folder().partition(|exception| exception.stands());
     let mut left_behind: HashSet<MessageId> = left.into_iter().map(|exception| exception.id.clone()).collect();
     let mut ended = Vec::new();
@@ -73,11 +79,15 @@ pub async fn prepare(
             }
             entries = FolderLedger::new();
             before = unknown(&pair.source, &target_path, target.as_ref());
-            // The ledger forgets them with all the rest.
-            left_behind.clear();
+            if !holds {
+                // The ledger forgets them with all the rest.
+                left_behind.clear();
+            }
             if !options.dry_run {
                 // Forget first: ids of another folder must never be taken for this one's.
-                ledger.settle(&pair.source.path, &Settlement { forget: true, ..Settlement::default() }).await?;
+                let exceptions = exceptions.clone();
+                let settlement = Settlement { forget: true, exceptions, ..Settlement::default() };
+                ledger.settle(&pair.source.path, &settlement).await?;
                 ledger.put_folder(&before).await?;
             }
         }
@@ -128,6 +138,7 @@ pub async fn prepare(
         ended,
         vanished: Vec::new(),
         strays: Vec::new(),
+        damage,
         incomplete: source.short,
     };
     if !work.steps.drop.is_empty() && !options.dry_run {
@@ -208,29 +219,48 @@ pub async fn adopt(
     ours.distrust(&work.left_behind.iter().cloned().chain(refused).collect());
     let target: &mut dyn Mailbox = sessions.target.as_mut();
     let mut theirs = Outlines::read(target, &work.target, unexplained).await.map_err(Stop::target)?;
-    let found = match_by_content(
+    let Matched { found, undecided } = match_by_content(
         Seekers { mailbox: sessions.source.as_mut(), folder: &work.source, outlines: &mut ours },
         Seekers { mailbox: target, folder: &work.target, outlines: &mut theirs },
     )
     .await?;
+    if !undecided.is_empty() {
+        let (folder, messages) = (&work.source.path, undecided.len());
+        tracing::warn!(%folder, messages, "neither copied nor found: messages on the target that look like them cannot be read");
+        work.steps.copy = work.steps.copy.iter().filter(|id| !undecided.contains(id)).collect();
+        work.incomplete = true;
+    }
     if found.is_empty() {
         return Ok(());
     }
     let taken: HashSet<&MessageId> = found.iter().map(|found| &found.entry.source).collect();
     work.steps.copy = work.steps.copy.iter().filter(|id| !taken.contains(id)).collect();
-    note_found(ledger, work, found, dry_run).await
+    for found in &found {
+        work.repaired(&found.entry.source, found.mends);
+    }
+    let reason = |found: &Found| match work.refused.iter().find(|refused| refused.id == found.entry.source) {
+        Some(repaired) if !found.mends.is_empty() => Some(repaired.reason.clone()),
+        _ => found.differs.then(other_bytes),
+    };
+    let changed: Vec<_> = found.iter().filter_map(|found| Some((&found.entry.source, reason(found)?))).collect();
+    let exceptions = match dry_run {
+        true => Vec::new(),
+        false => describe(sessions.source.as_mut(), &work.source, &changed).await.map_err(Stop::source)?,
+    };
+    note_found(ledger, work, found, exceptions, dry_run).await
 }
 
-async fn note_found(ledger: &dyn Ledger, work: &mut Work, found: Vec<Found>, dry_run: bool) -> Result<(), Stop> {
+async fn note_found(
+    ledger: &dyn Ledger,
+    work: &mut Work,
+    found: Vec<Found>,
+    exceptions: Vec<Exception>,
+    dry_run: bool,
+) -> Result<(), Stop> {
     work.done.found += found.len() as u64;
     let differing = found.iter().filter(|found| !work.keeping.is_right(&found.entry.flags, &found.target_flags));
     let wanted: Vec<_> = differing.map(|found| (found.entry.source.clone(), found.entry.flags.clone())).collect();
     work.steps.set_flags.extend(by_flags(wanted));
-    for found in &found {
-        work.repaired(&found.entry.source, found.mends);
-    }
-    let mended = work.refused.iter().filter(|refused| found.iter().any(|found| found.entry.source == refused.id));
-    let exceptions = mended.map(|refused| refused.reason.exception(&work.source, &refused.id, None)).collect();
     let entries: Vec<_> = found.into_iter().map(|found| found.entry).collect();
     if !dry_run {
         let settlement = Settlement { entries: entries.clone(), exceptions, ..Settlement::default() };
@@ -253,7 +283,7 @@ pub async fn prepare_gone(
     target: Option<Folder>,
     options: &Options,
 ) -> Result<Work, Stop> {
-    let entries = ledger.load(&gone.source).await?;
+    let (entries, damage) = damage::load(ledger, &gone.source).await?;
     let all = entries.iter().map(|entry| entry.source).collect();
     let delta = SourceDelta { gone: all, ..SourceDelta::default() };
     let target = target.filter(|folder| ids_of(Some(folder)).is_some_and(|ids| ids == gone.target_ids));
@@ -279,6 +309,7 @@ pub async fn prepare_gone(
         ended: Vec::new(),
         vanished: Vec::new(),
         strays: Vec::new(),
+        damage,
         incomplete: false,
     })
 }

@@ -73,23 +73,52 @@ impl Outlines {
     }
 }
 
-/// Pairs of messages with the same content, with the flags that each bears; each message in at most one pair.
+/// What a comparison by content came to.
+#[derive(Debug, Default)]
+pub struct Matched {
+    /// Pairs of messages with the same content; each message in at most one pair.
+    pub found: Vec<Found>,
+    /// Source messages that may stand on the target: a message there looks like them, and cannot be read. To copy them might
+    /// double them.
+    pub undecided: HashSet<MessageId>,
+}
+
+/// Compares the messages of both sides.
 ///
 /// # Errors
 /// The connection's, with its side.
-pub async fn match_by_content(mut source: Seekers<'_>, mut target: Seekers<'_>) -> Result<Vec<Found>, SideError> {
+pub async fn match_by_content(mut source: Seekers<'_>, mut target: Seekers<'_>) -> Result<Matched, SideError> {
     let (mut found, doubtful) = by_header(&source.outlines.0, &target.outlines.0);
+    let mut undecided = HashSet::new();
     if !doubtful.source.is_empty() && !doubtful.target.is_empty() {
-        let digests = Sides {
-            source: source.digests(&doubtful.source).await.map_err(|error| (Side::Source, error))?,
-            target: target.digests(&doubtful.target).await.map_err(|error| (Side::Target, error))?,
-        };
-        found.extend(by_digest(&doubtful, &digests));
-        found.extend(mended(&mut source, doubtful, &digests.target, &found).await?);
+        let ours = source.read(&doubtful.source).await.map_err(|error| (Side::Source, error))?;
+        let theirs = target.read(&doubtful.target).await.map_err(|error| (Side::Target, error))?;
+        let read = Sides { source: ours.digests, target: theirs.digests };
+        let mut left = Left { source: doubtful.source.iter().collect(), target: doubtful.target.iter().collect() };
+        by_bytes(&mut left, &read, &mut found);
+        by_mended_bytes(&mut source, &mut left, &read.target, &mut found).await?;
+        by_what_servers_leave_alone(&mut left, &read, &mut found);
+        undecided = like_the_unreadable(&doubtful, &theirs.unreadable, &found);
     }
     source.outlines.take_out(&found.iter().map(|found| &found.entry.source).collect());
     target.outlines.take_out(&found.iter().map(|found| &found.entry.target).collect());
-    Ok(found)
+    Ok(Matched { found, undecided })
+}
+
+/// Source messages without their like that look like one of the target's that cannot be read.
+fn like_the_unreadable(
+    doubtful: &Sides<Vec<Outline>>,
+    unreadable: &HashSet<MessageId>,
+    found: &[Found],
+) -> HashSet<MessageId> {
+    let theirs: Vec<&Outline> = doubtful.target.iter().filter(|outline| unreadable.contains(&outline.id)).collect();
+    if theirs.is_empty() {
+        return HashSet::new();
+    }
+    let taken: HashSet<&MessageId> = found.iter().map(|found| &found.entry.source).collect();
+    let looks_like = |ours: &&Outline| theirs.iter().any(|one| one.header == ours.header || one.loose == ours.loose);
+    let left = doubtful.source.iter().filter(|ours| !taken.contains(&ours.id));
+    left.filter(looks_like).map(|ours| ours.id.clone()).collect()
 }
 
 /// A message that stands on both sides.
@@ -116,8 +145,9 @@ struct Outline {
     /// Of the header block, in its canonical form, without carriage returns and the line ends after it: a mended message may have more.
     header: [u8; 16],
     size: u64,
-    /// Equal for messages that a server may have changed on the way in: from fields that servers leave alone.
-    loose: Option<[u8; 16]>,
+    /// Equal for messages that a server may have changed on the way in: from fields that servers leave alone; without a
+    /// Message-ID, from the internal date too.
+    loose: [u8; 16],
     /// Equal for messages that may be the same at all: what is not akin is not worth reading.
     kin: [u8; 16],
     trusted: bool,
@@ -126,7 +156,7 @@ struct Outline {
 impl Outline {
     fn of(item: HeaderItem) -> Self {
         let has_message_id = header_field(&item.header, "message-id").is_some_and(|value| !value.is_empty());
-        let fields = |names: &[&str]| {
+        let fields = |names: &[&str], more: &[u8]| {
             let mut hasher = blake3::Hasher::new();
             for name in names {
                 let value = canonical(field_bytes(&item.header, name).unwrap_or_default(), true);
@@ -136,10 +166,12 @@ impl Outline {
                 }
                 hasher.update(b"\n");
             }
-            short(&hasher)
+            short(hasher.update(more))
         };
-        let loose = has_message_id.then(|| fields(&["message-id", "date", "from", "subject"]));
-        let kin = fields(&["date", "from", "subject"]);
+        let received = item.internal_date.filter(|_| !has_message_id).map(|date| date.seconds.to_le_bytes());
+        let received = received.as_ref().map_or(&[][..], |bytes| bytes);
+        let loose = fields(&["message-id", "date", "from", "subject"], received);
+        let kin = fields(&["date", "from", "subject"], &[]);
         let mut header = blake3::Hasher::new();
         let canonical = canonical(&item.header, true);
         let end = canonical.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
@@ -270,29 +302,29 @@ impl Digests {
 /// Digests by message.
 pub type DigestsById = HashMap<MessageId, Digests>;
 
-/// Matches messages whose bytes are equal; then those whose bytes are equal but for what servers are known to replace; then
-/// those whose bodies and telling header fields are equal, so that a server that adds header fields on arrival does not make
-/// everything look new. Among equals, equal dates go together.
-fn by_digest(doubtful: &Sides<Vec<Outline>>, digests: &Sides<DigestsById>) -> Vec<Found> {
-    let mut found = Vec::new();
-    let mut left = Sides {
-        source: doubtful.source.iter().collect::<Vec<_>>(),
-        target: doubtful.target.iter().collect::<Vec<_>>(),
-    };
+/// Matches messages whose bytes are equal. Among equals, equal dates go together.
+fn by_bytes(left: &mut Left<'_>, digests: &Sides<DigestsById>, found: &mut Vec<Found>) {
     let whole = |outline: &Outline, of: &DigestsById| of.get(&outline.id).map(|digests| (digests.whole, [0; 16]));
-    let body = |outline: &Outline, of: &DigestsById| Some((of.get(&outline.id)?.body, outline.loose?));
-    pair_up(&mut left, digests, whole, false, &mut found);
+    pair_up(left, digests, whole, false, found);
+}
+
+/// Matches messages whose bytes are equal but for what servers are known to replace; then those whose bodies and telling header
+/// fields are equal, so that a server that adds header fields on arrival does not make everything look new.
+fn by_what_servers_leave_alone(left: &mut Left<'_>, digests: &Sides<DigestsById>, found: &mut Vec<Found>) {
     let replaced =
         |outline: &Outline, of: &DigestsById| of.get(&outline.id).map(|digests| (digests.canonical, [0; 16]));
-    pair_up(&mut left, digests, replaced, true, &mut found);
-    pair_up(&mut left, digests, body, true, &mut found);
-    found
+    let body = |outline: &Outline, of: &DigestsById| Some((of.get(&outline.id)?.body, outline.loose));
+    pair_up(left, digests, replaced, true, found);
+    pair_up(left, digests, body, true, found);
 }
+
+/// Messages that have not found their like yet.
+type Left<'a> = Sides<Vec<&'a Outline>>;
 
 type Likeness = ([u8; 16], [u8; 16]);
 
 fn pair_up(
-    left: &mut Sides<Vec<&Outline>>,
+    left: &mut Left<'_>,
     digests: &Sides<DigestsById>,
     likeness: impl Fn(&Outline, &DigestsById) -> Option<Likeness>,
     differs: bool,
@@ -325,22 +357,27 @@ fn pair_up(
 }
 
 impl Seekers<'_> {
-    async fn digests(&mut self, outlines: &[Outline]) -> Result<DigestsById, ConnectorError> {
+    async fn read(&mut self, outlines: &[Outline]) -> Result<Read, ConnectorError> {
         let ids = outlines.iter().map(|outline| outline.id.clone()).collect();
         read_digests(self.mailbox, self.folder, &ids).await
     }
 }
 
-/// Reads these messages whole, and answers their digests. Messages that are gone or cannot be read are left out.
+/// Messages that were read whole.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// Their digests.
+    pub digests: DigestsById,
+    /// Those that are there and cannot be read. Those that are gone are in neither.
+    pub unreadable: HashSet<MessageId>,
+}
+
+/// Reads these messages whole.
 ///
 /// # Errors
 /// The connection's.
-pub async fn read_digests(
-    mailbox: &mut dyn Mailbox,
-    folder: &Folder,
-    ids: &IdList,
-) -> Result<DigestsById, ConnectorError> {
-    let mut digests = DigestsById::new();
+pub async fn read_digests(mailbox: &mut dyn Mailbox, folder: &Folder, ids: &IdList) -> Result<Read, ConnectorError> {
+    let mut read = Read::default();
     let mut fetch = mailbox.fetch(folder, ids).await?;
     let mut fetched = Vec::new();
     let mut current: Option<(MessageId, BodyDigest)> = None;
@@ -355,44 +392,46 @@ pub async fn read_digests(
                         digest.update(&bytes);
                     }
                 }
-                Fetched::Piece(Piece::End) => digests.extend(current.take().map(|(id, digest)| (id, digest.finish()))),
-                // It cannot be compared, so it is not found.
-                Fetched::Gone(_) | Fetched::Unreadable(..) => current = None,
+                Fetched::Piece(Piece::End) => {
+                    read.digests.extend(current.take().map(|(id, digest)| (id, digest.finish())));
+                }
+                Fetched::Gone(_) => current = None,
+                Fetched::Unreadable(id, _) => {
+                    current = None;
+                    read.unreadable.insert(id);
+                }
             }
         }
     }
-    Ok(digests)
+    Ok(read)
 }
 
-/// Among what is left, finds messages of the source that stand on the target with changes made by an earlier pass.
-async fn mended(
+/// Matches messages of the source that stand on the target with changes made by an earlier pass.
+async fn by_mended_bytes(
     source: &mut Seekers<'_>,
-    doubtful: Sides<Vec<Outline>>,
+    left: &mut Left<'_>,
     standing: &DigestsById,
-    found: &[Found],
-) -> Result<Vec<Found>, SideError> {
-    let mut sources = Outlines(doubtful.source);
-    sources.take_out(&found.iter().map(|found| &found.entry.source).collect());
-    let mut targets = Outlines(doubtful.target);
-    targets.take_out(&found.iter().map(|found| &found.entry.target).collect());
-    let (sources, mut targets) = (sources.0, targets.0);
-    if sources.is_empty() || targets.is_empty() {
-        return Ok(Vec::new());
+    found: &mut Vec<Found>,
+) -> Result<(), SideError> {
+    if left.source.is_empty() || left.target.is_empty() {
+        return Ok(());
     }
-    let ids = sources.iter().map(|outline| outline.id.clone()).collect();
+    let ids = left.source.iter().map(|outline| outline.id.clone()).collect();
     let read = read_mended(source.mailbox, source.folder, &ids).await.map_err(|error| (Side::Source, error))?;
-    let mut matched = Vec::new();
-    for ours in &sources {
+    let targets = &mut left.target;
+    left.source.retain(|ours| {
         let forms = read.get(&ours.id).map(Vec::as_slice).unwrap_or_default();
         let like = |theirs: &Outline| {
             let digests = standing.get(&theirs.id)?;
             forms.iter().find(|(_, whole)| *whole == digests.whole).map(|(mends, _)| *mends)
         };
-        if let Some((at, mends)) = targets.iter().enumerate().find_map(|(at, theirs)| Some((at, like(theirs)?))) {
-            matched.push(Found { mends, ..Found::of(ours, &targets.remove(at), true) });
-        }
-    }
-    Ok(matched)
+        let Some((at, mends)) = targets.iter().enumerate().find_map(|(at, theirs)| Some((at, like(theirs)?))) else {
+            return true;
+        };
+        found.push(Found { mends, ..Found::of(ours, targets.remove(at), true) });
+        false
+    });
+    Ok(())
 }
 
 /// The ways in which a message may have been mended, each with the digest of what it then is.

@@ -134,7 +134,7 @@ async fn keep_in(
         let ours = Seekers { mailbox: source, folder, outlines: &mut ours };
         let found =
             match_by_content(ours, Seekers { mailbox: kept_there, folder: &place, outlines: &mut theirs }).await;
-        let exact = found.map_err(of_side)?.into_iter().filter(|found| !found.differs);
+        let exact = found.map_err(of_side)?.found.into_iter().filter(|found| !found.differs);
         kept.extend(exact.map(|found| (found.entry.source, found.entry.target)));
     }
     let missing: IdList = ids.iter().filter(|id| !kept.contains_key(id)).collect();

@@ -29,6 +29,8 @@ pub struct Summary {
     done: BTreeMap<FolderPath, Done>,
     counted: BTreeMap<FolderPath, u64>,
     notes: Vec<FolderNote>,
+    /// Notes on folders whose damaged ledger was rebuilt; a later attempt finds no damage any more.
+    rebuilt: BTreeMap<FolderPath, FolderNote>,
     steps: Vec<Step>,
     unverified: BTreeMap<FolderPath, Unverified>,
     /// A survey of both sides has been seen: from here on, errors are told in the report.
@@ -63,6 +65,7 @@ impl Summary {
             done: BTreeMap::new(),
             counted: BTreeMap::new(),
             notes: Vec::new(),
+            rebuilt: BTreeMap::new(),
             steps: Vec::new(),
             unverified: BTreeMap::new(),
             surveyed: false,
@@ -86,6 +89,18 @@ impl Summary {
     /// A folder was left out, renamed or refused.
     pub fn note_folder(&mut self, folder: &FolderPath, code: &str, reason: String) {
         self.notes.push(FolderNote { folder: folder.clone(), code: code.to_owned(), reason });
+    }
+
+    /// If a folder's entries were damaged, notes that they were found again by content.
+    pub fn rebuilt(&mut self, work: &Work) {
+        let Some(damage) = &work.damage else { return };
+        let found = match work.source.selectable {
+            true => "what stands on the target was found again by content",
+            false => "it is gone from the source, so what stands on the target stays there",
+        };
+        let (folder, code) = (work.source.path.clone(), "ledger-rebuilt".to_owned());
+        let note = FolderNote { folder, code, reason: format!("{damage}; {found}") };
+        self.rebuilt.insert(work.source.path.clone(), note);
     }
 
     /// An attempt has failed: what it copied is compared by the next one.
@@ -123,6 +138,7 @@ impl Summary {
 
     /// Nothing has changed on either side.
     pub fn unchanged(&mut self, plan: &FolderPlan, known: &BTreeMap<FolderPath, LedgerFolder>) {
+        self.notes.clone_from(&plan.notes);
         self.finished(&[], plan, known);
     }
 
@@ -168,9 +184,6 @@ impl Summary {
 
     /// An attempt has ended: what was done in each folder, and how it stands.
     pub fn finished(&mut self, works: &[Work], plan: &FolderPlan, known: &BTreeMap<FolderPath, LedgerFolder>) {
-        if works.is_empty() {
-            self.notes.clone_from(&plan.notes);
-        }
         for work in works {
             self.done.entry(work.source.path.clone()).or_default().add(work.done);
         }
@@ -233,6 +246,7 @@ impl Summary {
             folder.exceptions =
                 self.exceptions.iter().filter(|exception| exception.folder == folder.source).count() as u64;
         }
+        self.notes.extend(self.rebuilt.into_values());
         let folders: Vec<FolderReport> = self.folders.into_values().collect();
         let sum = |figure: fn(&FolderReport) -> u64| folders.iter().map(figure).sum::<u64>();
         let left_out = self.notes.iter().any(|note| note.code == "refused");

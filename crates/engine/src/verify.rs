@@ -21,7 +21,7 @@ use crate::work::Work;
 const READ_BACK: usize = 1_000;
 
 /// Why a message that stands on the target is an exception.
-fn other_bytes() -> Reason {
+pub fn other_bytes() -> Reason {
     Reason::new(Exception::ALTERED, "the target changed its bytes")
 }
 
@@ -157,6 +157,6 @@ async fn digests<'a>(
     let ids: IdList = ids.cloned().collect();
     match ids.is_empty() {
         true => Ok(HashMap::new()),
-        false => read_digests(mailbox, folder, &ids).await,
+        false => Ok(read_digests(mailbox, folder, &ids).await?.digests),
     }
 }

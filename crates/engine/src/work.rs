@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use limosa_model::ledger::{DroppedFlag, Entry, Settlement};
-use limosa_model::{Exception, Flags, Folder, FolderLedger, MessageId, Watermark};
+use limosa_model::{Exception, Flags, Folder, FolderLedger, LedgerError, MessageId, Watermark};
 
 use crate::exceptions::Reason;
 use crate::expected::Expected;
@@ -50,6 +50,8 @@ pub struct Work {
     /// Messages that stood on the target for messages of a source that has given all ids anew, and have no like there now: to be
     /// removed, by target id.
     pub strays: Vec<MessageId>,
+    /// What was wrong with the folder's entries in the ledger, so that they were not believed.
+    pub damage: Option<LedgerError>,
     /// Something was not done that should have been: the folder is looked at again next time.
     pub incomplete: bool,
 }

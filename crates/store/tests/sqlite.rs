@@ -4,10 +4,11 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use limosa_model::flags::SystemFlags;
-use limosa_model::folder::FolderPath;
+use limosa_model::folder::{FolderPath, Watermark};
 use limosa_model::ledger::{DroppedFlag, Entry, Exception, Ledger, LedgerError, LedgerFolder, Settlement};
 use limosa_model::message::MessageId;
 use limosa_model::pair::PairKey;
@@ -46,6 +47,16 @@ impl Kept {
         let mut connection = options.connect().await.expect("the database opens");
         sqlx::raw_sql(statement).execute(&mut connection).await.expect("the statement is right");
         connection.close().await.expect("the database closes");
+    }
+
+    /// The file's bytes, once the last connection has closed it: until then some stand in the log beside it.
+    async fn bytes(&self) -> Vec<u8> {
+        let mut log = self.file().into_os_string();
+        log.push("-wal");
+        while Path::new(&log).exists() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        std::fs::read(self.file()).expect("the file is read")
     }
 }
 
@@ -131,15 +142,25 @@ async fn damage_is_named_and_nothing_is_half_believed() {
 }
 
 #[tokio::test]
-async fn damage_stops_compacting_and_counting() {
-    let (place, first, _) = with_segments().await;
+async fn a_damaged_folder_is_not_compacted_and_asks_to_be_looked_at() {
+    let (place, first, second) = with_segments().await;
+    let ledger = place.open().await.expect("the ledger opens");
+    let watermark = || Some(Watermark::new("here"));
+    let ended = Settlement { source_watermark: watermark(), target_watermark: watermark(), ..Settlement::default() };
+    for path in [&first, &second] {
+        ledger.settle(path, &ended).await.expect("the settlement is written");
+    }
+    drop(ledger);
     place
         .tamper("UPDATE segment SET bytes = x'00112233445566' WHERE folder = 1; UPDATE folder SET messages = NULL")
         .await;
     let ledger = place.open().await.expect("the ledger opens");
-    for result in [ledger.compact(&first).await, ledger.folders().await.map(drop)] {
-        assert!(matches!(&result, Err(LedgerError::Damaged { folder, .. }) if folder == "Größe"), "{result:?}");
-    }
+    let result = ledger.compact(&first).await;
+    assert!(matches!(&result, Err(LedgerError::Damaged { folder, .. }) if folder == "Größe"), "{result:?}");
+    let folders = ledger.folders().await.expect("the folders are read");
+    let standing: Vec<_> =
+        folders.iter().map(|folder| (&folder.source_watermark, &folder.target_watermark, folder.messages)).collect();
+    assert_eq!(standing, [(&None, &None, 0), (&watermark(), &watermark(), 4)]);
 }
 
 #[tokio::test]
@@ -162,13 +183,85 @@ async fn a_newer_format_is_refused() {
     assert!(matches!(error, LedgerError::Newer { found: 99, known: limosa_store::sqlite::FORMAT }), "{error:?}");
 }
 
+/// All that can be read of a pair's two folders.
+async fn reads(place: &Kept, folders: [&FolderPath; 2]) -> Result<(Vec<LedgerFolder>, [Vec<Entry>; 2]), LedgerError> {
+    let ledger = place.open().await?;
+    let mut entries = Vec::new();
+    for folder in folders {
+        entries.push(ledger.load(folder).await?.iter().collect());
+    }
+    let [first, second] = entries.try_into().expect("two folders");
+    Ok((ledger.folders().await?, [first, second]))
+}
+
+/// Random bytes in the place of any page: either nobody notices, since nothing stood there, or it is named.
+#[tokio::test]
+async fn a_page_that_is_not_what_was_written_is_named() {
+    let (place, first, second) = with_segments().await;
+    let ledger = place.open().await.expect("the ledger opens");
+    // A base of many pages, so that most of the file is entries.
+    let scattered = (0..6_000_u32).map(|n| Entry {
+        source: MessageId::Uid(n + 1),
+        target: MessageId::Uid(1 + n.wrapping_mul(2_654_435_761) % 10_000_000),
+        flags: SystemFlags::SEEN.into(),
+    });
+    let scattered = Settlement { entries: scattered.collect(), ..Settlement::default() };
+    ledger.settle(&second, &scattered).await.expect("the settlement is written");
+    drop(ledger);
+    let written = reads(&place, [&first, &second]).await.expect("it is whole");
+    let whole = place.bytes().await;
+    let (mut file_damaged, mut folder_damaged, mut unharmed) = (0, 0, 0);
+    // A whole page, and the middle of one, which leaves what SQLite itself needs to know of it.
+    let places = (0..whole.len()).step_by(4096).flat_map(|page| [page..page + 4096, page + 1024..page + 3072]);
+    for place_of_noise in places {
+        let mut bytes = whole.clone();
+        blake3::Hasher::new()
+            .update(&place_of_noise.start.to_le_bytes())
+            .finalize_xof()
+            .fill(&mut bytes[place_of_noise.clone()]);
+        place.bytes().await;
+        std::fs::write(place.file(), &bytes).expect("the file is written");
+        match reads(&place, [&first, &second]).await {
+            Err(LedgerError::FileDamaged { .. }) => file_damaged += 1,
+            Err(LedgerError::Damaged { .. }) => folder_damaged += 1,
+            Err(error) => panic!("{place_of_noise:?}: {error:?}"),
+            Ok(read) => {
+                assert_eq!(read, written, "{place_of_noise:?}");
+                unharmed += 1;
+            }
+        }
+    }
+    println!(
+        "{file_damaged} times the file, {folder_damaged} times a folder, {unharmed} times nothing that was in use"
+    );
+    assert!(file_damaged >= 10 && folder_damaged >= 3, "{file_damaged} {folder_damaged} {unharmed}");
+}
+
+#[tokio::test]
+async fn a_file_cut_short_is_named_and_left_as_it_is() {
+    let (place, first, second) = with_segments().await;
+    let whole = place.bytes().await;
+    for length in [0, 1, 100, whole.len() / 2, whole.len() - 4096] {
+        std::fs::write(place.file(), &whole[..length]).expect("the file is written");
+        let read = reads(&place, [&first, &second]).await;
+        assert!(matches!(read, Err(LedgerError::FileDamaged { .. })), "{length} bytes: {read:?}");
+        assert_eq!(place.bytes().await, whole[..length]);
+    }
+    // Moved away, it makes room for a new one; put back, it is what it was.
+    std::fs::remove_file(place.file()).expect("the file is removed");
+    assert_eq!(reads(&place, [&first, &second]).await.expect("a new one"), (Vec::new(), [Vec::new(), Vec::new()]));
+    place.bytes().await;
+    std::fs::write(place.file(), &whole).expect("the file is written");
+    assert_eq!(uids(&*place.open().await.expect("the ledger opens"), &second).await, [1, 2, 3, 4]);
+}
+
 #[tokio::test]
 async fn files_of_others_are_left_alone() {
     let place = Kept::fresh();
     std::fs::create_dir(place.folder.path().join("state")).expect("the folder is made");
     std::fs::write(place.file(), "Dear diary, it is not a database that I am.").expect("the file is written");
     let error = SqliteStore::open(&place.file()).await.expect_err("the file is no database");
-    assert!(matches!(error, LedgerError::Store { doing: "opened", .. }), "{error:?}");
+    assert!(matches!(error, LedgerError::FileDamaged { .. }), "{error:?}");
 
     std::fs::remove_file(place.file()).expect("the file is removed");
     std::fs::write(place.file(), "").expect("the file is written");

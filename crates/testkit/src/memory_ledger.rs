@@ -53,18 +53,20 @@ pub struct MemoryLedger {
     dead: AtomicBool,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Disk {
     fence: u64,
     writing: bool,
     folders: BTreeMap<FolderPath, KeptFolder>,
 }
 
+#[derive(Clone)]
 struct KeptFolder {
     about: LedgerFolder,
     entries: BTreeMap<MessageId, (MessageId, Flags)>,
     exceptions: BTreeMap<MessageId, Exception>,
     dropped: BTreeSet<String>,
+    damaged: bool,
 }
 
 impl Default for MemoryLedger {
@@ -106,6 +108,22 @@ impl MemoryLedger {
         Self { disk, pair: pair.into(), fence, hook, dead: AtomicBool::new(false) }
     }
 
+    /// What it keeps, on another disk: a backup.
+    #[must_use]
+    pub fn backup(&self) -> Self {
+        let disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self::take(Arc::new(Mutex::new(disk)), &self.pair, self.hook.clone())
+    }
+
+    /// Makes a folder's entries unreadable, as a bad disk does, until they are forgotten.
+    ///
+    /// # Panics
+    /// If the ledger does not know the folder.
+    pub fn damage(&self, folder: &FolderPath) {
+        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        disk.folders.get_mut(folder).expect("no such folder").damaged = true;
+    }
+
     fn read(&self) -> Result<MutexGuard<'_, Disk>, LedgerError> {
         if self.dead.load(Ordering::SeqCst) {
             return Err(failed("read", PowerCut));
@@ -144,6 +162,10 @@ fn failed(doing: &'static str, source: impl Into<Box<dyn std::error::Error + Sen
     LedgerError::Store { doing, source: source.into() }
 }
 
+fn damaged(folder: &FolderPath) -> LedgerError {
+    LedgerError::Damaged { folder: folder.to_string(), what: "somebody said so".into() }
+}
+
 fn known<'a>(disk: &'a mut Disk, folder: &FolderPath) -> Result<&'a mut KeptFolder, LedgerError> {
     disk.folders.get_mut(folder).ok_or_else(|| failed("written", format!("folder {folder} is not in the ledger")))
 }
@@ -159,6 +181,7 @@ impl KeptFolder {
 
     fn settle(&mut self, settlement: &Settlement) {
         if settlement.forget {
+            self.damaged = false;
             self.entries.clear();
             self.exceptions.clear();
             self.about.source_watermark = None;
@@ -205,12 +228,18 @@ impl KeptFolder {
 impl Ledger for MemoryLedger {
     async fn folders(&self) -> Result<Vec<LedgerFolder>, LedgerError> {
         let disk = self.read()?;
-        let about = |kept: &KeptFolder| LedgerFolder { messages: kept.entries.len() as u64, ..kept.about.clone() };
+        let about = |kept: &KeptFolder| match kept.damaged {
+            true => LedgerFolder { source_watermark: None, target_watermark: None, messages: 0, ..kept.about.clone() },
+            false => LedgerFolder { messages: kept.entries.len() as u64, ..kept.about.clone() },
+        };
         Ok(disk.folders.values().map(about).collect())
     }
 
     async fn load(&self, source: &FolderPath) -> Result<FolderLedger, LedgerError> {
-        Ok(self.read()?.folders.get(source).map(KeptFolder::entries).unwrap_or_default())
+        match self.read()?.folders.get(source) {
+            Some(kept) if kept.damaged => Err(damaged(source)),
+            kept => Ok(kept.map(KeptFolder::entries).unwrap_or_default()),
+        }
     }
 
     async fn put_folder(&self, folder: &LedgerFolder) -> Result<(), LedgerError> {
@@ -226,6 +255,7 @@ impl Ledger for MemoryLedger {
                 entries: BTreeMap::new(),
                 exceptions: BTreeMap::new(),
                 dropped: BTreeSet::new(),
+                damaged: false,
             });
             kept.about.target = folder.target.clone();
             kept.about.source_ids = folder.source_ids.clone();
@@ -248,8 +278,11 @@ impl Ledger for MemoryLedger {
         })
     }
 
-    async fn compact(&self, _source: &FolderPath) -> Result<(), LedgerError> {
-        self.step("compact", |_| Ok(()))
+    async fn compact(&self, source: &FolderPath) -> Result<(), LedgerError> {
+        self.step("compact", |disk| match disk.folders.get(source) {
+            Some(kept) if kept.damaged => Err(damaged(source)),
+            _ => Ok(()),
+        })
     }
 
     async fn exceptions(&self) -> Result<Vec<Exception>, LedgerError> {

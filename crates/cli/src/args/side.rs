@@ -16,6 +16,7 @@ pub struct SideArgs {
     pub login_as: Option<String>,
     pub login_form: Option<LoginForm>,
     pub connections: Option<u16>,
+    pub timeout: Option<u16>,
     pub compress: bool,
 }
 
@@ -47,6 +48,7 @@ struct Names {
     login_as: &'static str,
     login_form: &'static str,
     connections: &'static str,
+    timeout: &'static str,
     compress: &'static str,
 }
 
@@ -62,6 +64,7 @@ macro_rules! names {
             login_as: concat!($side, "-login-as"),
             login_form: concat!($side, "-login-form"),
             connections: concat!($side, "-connections"),
+            timeout: concat!($side, "-timeout"),
             compress: concat!($side, "-compress"),
         }
     };
@@ -112,6 +115,13 @@ impl Names {
                 .value_parser(EnumValueParser::<LoginForm>::new()),
             option(self.connections, "N", "Connections to the mailbox at once".into())
                 .value_parser(value_parser!(u16).range(1..=64)),
+            option(
+                self.timeout,
+                "SECONDS",
+                "How long the server may be silent when an answer is due; then the connection counts as lost [default: 60]"
+                    .into(),
+            )
+            .value_parser(value_parser!(u16).range(1..)),
             option(self.compress, "", "Compress what goes over the wire, where the server can (COMPRESS=DEFLATE)".into())
                 .action(ArgAction::SetTrue)
                 .value_name(None),
@@ -127,6 +137,7 @@ impl Names {
             login_as: matches.get_one(self.login_as).cloned(),
             login_form: matches.get_one(self.login_form).copied(),
             connections: matches.get_one(self.connections).copied(),
+            timeout: matches.get_one(self.timeout).copied(),
             compress: matches.get_flag(self.compress),
         }
     }

@@ -40,7 +40,9 @@ fn own_codes() -> BTreeSet<String> {
         codes.extend(calls.map(str::to_owned));
     }
     codes.extend([Exception::ALTERED, Exception::DATE_CHANGED, Exception::REPAIRED].map(str::to_owned));
-    codes.extend(["pair-busy", "pair-taken", "ledger-damaged", "ledger-newer", "ledger-store"].map(str::to_owned));
+    let of_ledgers =
+        ["pair-busy", "pair-taken", "ledger-damaged", "ledger-file-damaged", "ledger-newer", "ledger-store"];
+    codes.extend(of_ledgers.map(str::to_owned));
     codes
 }
 

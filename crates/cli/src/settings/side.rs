@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use limosa_connectors::imap::{Fingerprint, LoginAs, Trust};
 
@@ -75,6 +76,8 @@ pub struct SideOptions {
     pub login_form: LoginForm,
     /// Connections at once; `None` for the connector's own number.
     pub connections: Option<usize>,
+    /// How long the server may be silent when an answer is due; `None` for the connector's own time.
+    pub timeout: Option<Duration>,
     pub compress: bool,
     /// Names of the options that were typed, without `--`.
     pub given: Vec<String>,
@@ -102,6 +105,7 @@ impl SideOptions {
             (args.login_as.is_some(), "login-as"),
             (args.login_form.is_some(), "login-form"),
             (args.connections.is_some(), "connections"),
+            (args.timeout.is_some(), "timeout"),
             (args.compress, "compress"),
         ];
         let given = given.into_iter().filter(|(is_given, _)| *is_given).map(|(_, name)| format!("{side}-{name}"));
@@ -121,6 +125,7 @@ impl SideOptions {
             admin: args.login_as,
             login_form: args.login_form.unwrap_or(LoginForm::Authzid),
             connections: args.connections.map(usize::from),
+            timeout: args.timeout.map(|seconds| Duration::from_secs(seconds.into())),
             compress: args.compress,
             given: given.collect(),
         })

@@ -7,6 +7,7 @@ mod corpora;
 mod costs;
 mod exceptions;
 mod fidelity;
+mod ledger;
 mod soak;
 mod trouble;
 mod verify;

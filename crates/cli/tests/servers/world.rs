@@ -61,26 +61,11 @@ impl<'a> Account<'a> {
     /// Everything in the mailbox, read by another parser.
     pub async fn snapshot(&self) -> Snapshot {
         let mut client = self.client().await;
-        let (_, prefix) = client.namespace().await.unwrap();
-        let mut folders = Snapshot::new();
-        for line in client.command("LIST \"\" \"*\"").await.unwrap().untagged {
-            let line = [&line[..], b"\r\n"].concat();
-            let Ok((_, Response::MailboxData(MailboxDatum::List(list)))) = Response::parse(&line) else {
-                panic!("not a LIST response: {}", String::from_utf8_lossy(&line));
-            };
-            let attributes = format!("{:?}", list.name_attributes).to_lowercase();
-            if attributes.contains("noselect") || attributes.contains("nonexistent") {
-                continue;
-            }
-            let name = list.name.to_string();
-            let path = match name.strip_prefix(prefix.as_str()) {
-                Some(rest) if !prefix.is_empty() => rest.to_owned(),
-                _ => name.clone(),
-            };
-            let path = path.replace(list.delimiter.as_deref().unwrap_or("/"), "/");
-            folders.insert(path, self.messages(&mut client, &name).await);
+        let mut snapshot = Snapshot::new();
+        for (path, name) in folders(&mut client).await {
+            snapshot.insert(path, self.messages(&mut client, &name).await);
         }
-        folders
+        snapshot
     }
 
     async fn messages(&self, client: &mut Client, folder: &str) -> Vec<Seen> {
@@ -95,6 +80,29 @@ impl<'a> Account<'a> {
         messages.sort();
         messages
     }
+}
+
+/// All folders that can be opened, by their path and by the server's own name.
+pub async fn folders(client: &mut Client) -> Vec<(String, String)> {
+    let (_, prefix) = client.namespace().await.unwrap();
+    let mut folders = Vec::new();
+    for line in client.command("LIST \"\" \"*\"").await.unwrap().untagged {
+        let line = [&line[..], b"\r\n"].concat();
+        let Ok((_, Response::MailboxData(MailboxDatum::List(list)))) = Response::parse(&line) else {
+            panic!("not a LIST response: {}", String::from_utf8_lossy(&line));
+        };
+        let attributes = format!("{:?}", list.name_attributes).to_lowercase();
+        if attributes.contains("noselect") || attributes.contains("nonexistent") {
+            continue;
+        }
+        let name = list.name.to_string();
+        let path = match name.strip_prefix(prefix.as_str()) {
+            Some(rest) if !prefix.is_empty() => rest.to_owned(),
+            _ => name.clone(),
+        };
+        folders.push((path.replace(list.delimiter.as_deref().unwrap_or("/"), "/"), name));
+    }
+    folders
 }
 
 impl Seen {
@@ -172,12 +180,21 @@ impl Program {
     async fn run(&self, command: &str, urls: [&str; 2], server: &Server, options: &[&str]) -> Run {
         let mut arguments = vec![command, urls[0], urls[1], "--json"];
         arguments.extend(options);
-        let output = self.command(&arguments, server.ca_file()).output().await.unwrap();
-        let out = String::from_utf8(output.stdout).unwrap();
-        let err = String::from_utf8(output.stderr).unwrap();
-        assert!(!out.contains(PASSWORD) && !err.contains(PASSWORD), "a secret was printed");
-        let json = serde_json::from_str(&out).unwrap_or(Value::Null);
-        Run { code: output.status.code(), json, err }
+        Run::of(self.command(&arguments, server.ca_file())).await
+    }
+
+    /// `limosa copy --json` whose files cannot grow beyond so many KiB, as on a full disk: writing fails, the process lives.
+    pub async fn copy_with_room(&self, [source, target]: &[String; 2], server: &Server, kib: u64) -> Run {
+        let copy = self.command(&["copy", source, target, "--json"], server.ca_file());
+        let copy = copy.as_std();
+        let mut limited = Command::new("sh");
+        // Blocks are of 512 bytes (POSIX). Ignored here, the signal of a file that is too large is ignored by the program.
+        let blocks = (2 * kib).to_string();
+        limited.args(["-c", "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"", &blocks]);
+        limited.arg(copy.get_program()).args(copy.get_args());
+        limited.envs(copy.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        Run::of(limited).await
     }
 
     /// The same in the background, to be killed.
@@ -197,6 +214,22 @@ pub struct Run {
 }
 
 impl Run {
+    /// Runs the program to its end.
+    async fn of(mut command: Command) -> Self {
+        let output = command.output().await.unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(!out.contains(PASSWORD) && !err.contains(PASSWORD), "a secret was printed");
+        let json = serde_json::from_str(&out).unwrap_or(Value::Null);
+        Self { code: output.status.code(), json, err }
+    }
+
+    /// Why it did not finish, or could not work.
+    pub fn code_of_failure(&self) -> Option<&str> {
+        let code = self.json.pointer("/unfinished/code").or_else(|| self.json.pointer("/error/code"));
+        code.and_then(Value::as_str)
+    }
+
     pub fn number(&self, pointer: &str) -> u64 {
         self.json.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {pointer} in {self:#?}"))
     }

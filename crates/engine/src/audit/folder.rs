@@ -13,11 +13,12 @@ use super::join::{Joined, Readers, join};
 use super::judge::{Kept, State, differences, sizes_differ, words};
 use super::report::{AuditedFolder, Depth, Kind};
 use super::told::{Subject, Told};
+use crate::damage;
 use crate::exceptions::bounded;
 use crate::folders::{FolderPair, Place};
 use crate::progress::Progress;
 use crate::recover::{Outlines, Seekers, header_field, match_by_content};
-use crate::report::Volume;
+use crate::report::{FolderNote, Volume};
 use crate::sides::{Side, SideError};
 use crate::stop::Stop;
 
@@ -54,6 +55,8 @@ pub struct Looked {
     pub report: AuditedFolder,
     /// What differs, as far as listings tell.
     pub told: Told,
+    /// What was odd about the folder in the ledger.
+    pub note: Option<FolderNote>,
     /// The way to messages that are still to be read whole, and which: at [`Depth::Content`].
     pub to_read: Option<(Route, IdList)>,
     /// Messages read whole meanwhile.
@@ -71,6 +74,8 @@ pub enum Standing {
     NewFolder,
     /// Its ids are void: a side gives other ones now, or the folder has another place.
     Void,
+    /// It cannot be read.
+    Damaged,
     /// No pass over the folder has ended.
     Unfinished,
     /// Everything up to there is settled.
@@ -120,11 +125,14 @@ pub async fn look(
     look: &Look<'_>,
     progress: &Progress,
 ) -> Result<Looked, Stop> {
-    let (source, standing) = (&look.pair.source, look.standing());
-    let entries = match standing {
-        Standing::Unfinished | Standing::Settled(_) => ledger.load(&source.path).await?,
-        Standing::NoLedger | Standing::NewFolder | Standing::Void => FolderLedger::new(),
-    };
+    let (source, mut standing) = (&look.pair.source, look.standing());
+    let (mut entries, mut damage) = (FolderLedger::new(), None);
+    if let Standing::Unfinished | Standing::Settled(_) = standing {
+        (entries, damage) = damage::load(ledger, &source.path).await?;
+    }
+    if damage.is_some() {
+        standing = Standing::Damaged;
+    }
     let kept = Kept::new(&source.path, look.dropped, look.no_keywords, look.keywords.clone());
     let counted = (look.depth == Depth::Metadata).then_some(progress);
     let joined = join(readers, source, look.target(), &entries, &kept, counted).await?;
@@ -144,6 +152,11 @@ pub async fn look(
         pairs: entries,
         exceptions: look.exceptions(),
     };
+    let note = damage.map(|damage| FolderNote {
+        folder: source.path.clone(),
+        code: damage.code().to_owned(),
+        reason: format!("{damage}; the folder was compared by content"),
+    });
     let mut work = Work { look, standing, kept, joined, route, report, told: Told::default(), suspects: Vec::new() };
     work.match_the_unknown(readers).await?;
     work.tell_the_unmatched(readers).await?;
@@ -160,7 +173,7 @@ pub async fn look(
     }
     let to_read =
         (look.depth == Depth::Content && !work.joined.matched.is_empty()).then_some((work.route, work.joined.matched));
-    Ok(Looked { report: work.report, told: work.told, to_read, read: looked, looked_again: again })
+    Ok(Looked { report: work.report, told: work.told, note, to_read, read: looked, looked_again: again })
 }
 
 /// A message to be looked at again before it counts.
@@ -212,7 +225,8 @@ impl Work<'_> {
                 Seekers { mailbox: readers.source.as_mut(), folder: source, outlines: &mut ours },
                 Seekers { mailbox: readers.target.as_mut(), folder: target, outlines: &mut theirs },
             )
-            .await?;
+            .await?
+            .found;
             self.report.by_content = found.len() as u64;
             let (mut sources, mut targets) = (HashSet::new(), HashSet::new());
             for found in found {
@@ -263,6 +277,10 @@ impl Work<'_> {
             Standing::Void => {
                 (Kind::Missing, "not on the target; a folder was made anew, so nobody can say whether it is new")
             }
+            Standing::Damaged => (
+                Kind::Missing,
+                "not on the target; the folder's ledger is damaged, so nobody can say whether it is new",
+            ),
             Standing::Unfinished => (Kind::Missing, "not on the target: no pass over this folder has ended"),
             Standing::Settled(watermark) => {
                 let arrived = readers.source.arrivals(&self.look.pair.source, Some(watermark)).await;

@@ -77,6 +77,7 @@ pub async fn audit(
         dropped: pair.ledger.dropped_flags().await.map_err(PassError::Ledger)?,
         surveyed: false,
         notes: Vec::new(),
+        done_notes: Vec::new(),
         folders: BTreeMap::new(),
         done: HashSet::new(),
         told_folders: false,
@@ -99,6 +100,8 @@ struct Audit<'a> {
     dropped: Vec<DroppedFlag>,
     surveyed: bool,
     notes: Vec<FolderNote>,
+    /// Notes on folders that need not be listed again.
+    done_notes: Vec<FolderNote>,
     folders: BTreeMap<FolderPath, AuditedFolder>,
     /// Source folders that need not be listed again.
     done: HashSet<FolderPath>,
@@ -210,6 +213,7 @@ impl Audit<'_> {
             Ok(looked) => {
                 report = looked.report;
                 told = looked.told;
+                self.done_notes.extend(looked.note);
                 self.read.messages += looked.read.messages;
                 self.read.bytes += looked.read.bytes;
                 self.looked_again += looked.looked_again;
@@ -304,7 +308,8 @@ impl Audit<'_> {
         }
     }
 
-    fn report(self, unfinished: Option<Unfinished>, took: Duration) -> AuditReport {
+    fn report(mut self, unfinished: Option<Unfinished>, took: Duration) -> AuditReport {
+        self.notes.append(&mut self.done_notes);
         let counts = self.told.counts;
         let sum = |figure: fn(&AuditedFolder) -> u64| self.folders.values().map(figure).sum::<u64>();
         let compared = sum(|folder| folder.compared);

@@ -18,7 +18,7 @@ const SEEDED: u64 = 12;
 
 /// A mailbox brought over by a pass: genuine duplicates, same headers with different bodies, no headers at all.
 async fn settled(source: MemoryTraits, target: MemoryTraits) -> World {
-    let mut world = World::new(source, target);
+    let world = World::new(source, target);
     for n in 0..6 {
         let names: &[&str] = if n % 2 == 0 { &["\\Seen"] } else { &["\\Flagged", "$Forwarded"] };
         put(&world.source, "INBOX", &format!("in-{n}"), names);
@@ -358,7 +358,7 @@ async fn other_sizes_count_only_where_the_bytes_are_others() {
 #[tokio::test(start_paused = true)]
 async fn flags_that_the_target_does_not_keep_are_good() {
     let permanent_flags = PermanentFlags { system: SystemFlags::ALL, new_keywords: false, keywords: Vec::new() };
-    let mut world = World::new(MemoryTraits::default(), MemoryTraits { permanent_flags, ..MemoryTraits::default() });
+    let world = World::new(MemoryTraits::default(), MemoryTraits { permanent_flags, ..MemoryTraits::default() });
     put(&world.source, "INBOX", "one", &["\\Seen", "Work"]);
     world.pass().await;
     for depth in [Depth::Metadata, Depth::Content] {
@@ -371,7 +371,7 @@ async fn known_exceptions_explain_what_differs() {
     let refuse = |bytes: &[u8]| bytes.starts_with(b"Subject: bad").then_some(ErrorKind::Malformed);
     let target = MemoryTraits { refuse: Some(Arc::new(refuse)), ..MemoryTraits::default() };
     for source in [MemoryTraits::default(), MemoryTraits::awkward()] {
-        let mut world = World::new(source, target.clone());
+        let world = World::new(source, target.clone());
         put_bytes(&world.source, "INBOX", "Subject: bad\r\n\r\nbad", &[]);
         put(&world.source, "INBOX", "good", &[]);
         assert_eq!(world.pass().await.outcome, Outcome::Exceptions);
@@ -544,7 +544,7 @@ async fn messages_kept_on_the_target_are_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn more_messages_than_one_stretch_are_read_over_several_lanes() {
-    let mut world = World::new(MemoryTraits::default(), MemoryTraits::default());
+    let world = World::new(MemoryTraits::default(), MemoryTraits::default());
     for n in 0..5_000 {
         put(&world.source, "INBOX", &format!("in-{n}"), &[]);
     }

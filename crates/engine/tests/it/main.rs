@@ -2,6 +2,8 @@
 
 mod audit;
 mod crash;
+mod ledger;
 mod passes;
+mod recovery;
 mod refusals;
 mod world;

@@ -42,13 +42,20 @@ pub enum LedgerError {
         /// The pair.
         pair: String,
     },
-    /// What was read is not what was written.
+    /// What was read of a folder is not what was written.
     #[error("the ledger of folder {folder} is damaged: {what}")]
     Damaged {
         /// The source folder.
         folder: String,
         /// What is wrong with it.
         what: String,
+    },
+    /// The file that holds all ledgers is not what was written: nothing of it is believed.
+    #[error("the ledger's file is damaged, or no ledger")]
+    FileDamaged {
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The ledger was written by a newer version.
     #[error("the ledger has format {found}, and this version reads up to {known}")]
@@ -76,6 +83,7 @@ impl LedgerError {
             Self::Fenced { .. } => "pair-taken",
             Self::Busy { .. } => "pair-busy",
             Self::Damaged { .. } => "ledger-damaged",
+            Self::FileDamaged { .. } => "ledger-file-damaged",
             Self::Newer { .. } => "ledger-newer",
             Self::Store { .. } => "ledger-store",
         }
@@ -86,12 +94,13 @@ impl LedgerError {
         match self {
             Self::Fenced { .. } => "the other run goes on; this one has changed nothing since",
             Self::Busy { .. } => "give --wait to wait until the other run has ended, or look for it with: ps -C limosa",
-            Self::Damaged { .. } => {
-                "forget the pair with `limosa ledger forget`: the next copy finds by content what stands on the target"
+            Self::Damaged { .. } => "run again: the folder is then found again by content",
+            Self::FileDamaged { .. } => {
+                "put a backup of it in its place, however old, or move it away: the next run finds by content what stands on the target"
             }
             Self::Newer { .. } => "use the newer version of limosa, or another --state folder",
             Self::Store { .. } => {
-                "is the disk full, or the folder not writable (--state chooses another one)? A damaged file can be moved away: the next run finds by content what stands on the target"
+                "is the disk full, or the folder not writable (--state chooses another one)? With room made, run again: nothing that arrived is copied twice"
             }
         }
     }
@@ -160,10 +169,15 @@ pub struct Settlement {
 /// The durable record of one pair. Opening one takes the pair: whoever had it before is fenced off.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// All folders.
+    /// All folders. One whose entries cannot be read is told without watermarks and entries, so that somebody looks at it:
+    /// [`Ledger::load`] says what is wrong. `[folders.damaged]`
     async fn folders(&self) -> Result<Vec<LedgerFolder>, LedgerError>;
 
     /// A folder's entries. Empty when the folder is not known.
+    ///
+    /// # Errors
+    /// [`LedgerError::Damaged`] when they are not those that were written: nothing of them is handed out. A settlement that
+    /// forgets the folder makes it whole. `[load.damaged]`
     async fn load(&self, source: &FolderPath) -> Result<FolderLedger, LedgerError>;
 
     /// Makes a folder known, or changes its target and under what ids are given; entries stay. Watermarks, keywords and the number of

@@ -210,14 +210,18 @@ impl Ledger for SqliteLedger {
         let mut folders = Vec::with_capacity(rows.len());
         for row in rows {
             let (folder, messages) = read_folder(&row).map_err(unread)?;
-            let messages = match messages {
-                Some(messages) => u64::try_from(messages).unwrap_or(0),
-                None => {
-                    let (segments, _) = self.segments(&mut connection, &folder.source).await.map_err(unread)?;
-                    read_segments(&folder.source, &segments, None)?.len()
+            if let Some(messages) = messages {
+                folders.push(LedgerFolder { messages: u64::try_from(messages).unwrap_or(0), ..folder });
+                continue;
+            }
+            let (segments, _) = self.segments(&mut connection, &folder.source).await.map_err(unread)?;
+            folders.push(match read_segments(&folder.source, &segments, None) {
+                Ok(entries) => LedgerFolder { messages: entries.len(), ..folder },
+                Err(LedgerError::Damaged { .. }) => {
+                    LedgerFolder { source_watermark: None, target_watermark: None, ..folder }
                 }
-            };
-            folders.push(LedgerFolder { messages, ..folder });
+                Err(error) => return Err(error),
+            });
         }
         folders.sort_by(|a, b| a.source.cmp(&b.source));
         Ok(folders)

@@ -35,8 +35,18 @@ impl Doing {
             Self::Read => "read",
             Self::Write => "written",
         };
-        LedgerError::Store { doing, source: source.into() }
+        let source = source.into();
+        match source.downcast_ref().is_some_and(tells_damage) {
+            true => LedgerError::FileDamaged { source },
+            false => LedgerError::Store { doing, source },
+        }
     }
+}
+
+/// Whether SQLite says that the file is not what it wrote: SQLITE_CORRUPT and SQLITE_NOTADB, with their extended codes.
+fn tells_damage(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+    matches!(code.map(|code| code & 0xff), Some(11 | 26))
 }
 
 /// Every write begins by taking SQLite's write lock, since a transaction that reads first and then wants to write
@@ -63,7 +73,8 @@ impl SqliteStore {
     /// Beside `ledger.db` there is a folder `ledger.db.locks`.
     ///
     /// # Errors
-    /// [`LedgerError::Newer`] when a newer version has written it; [`LedgerError::Store`] when it cannot be opened, or is no ledger.
+    /// [`LedgerError::Newer`] when a newer version has written it; [`LedgerError::FileDamaged`] when it is not what was
+    /// written, or was never a database; [`LedgerError::Store`] when it cannot be opened, or is another program's.
     pub async fn open(path: &Path) -> Result<Self, LedgerError> {
         let mut locks = path.as_os_str().to_owned();
         locks.push(".locks");

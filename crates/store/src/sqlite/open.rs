@@ -16,6 +16,12 @@ pub(super) const MIGRATIONS: [&str; 2] = [include_str!("0001-ledger.sql"), inclu
 /// Marks the file as ours for `file` and for ourselves: "Lims" in ASCII.
 const APPLICATION_ID: i64 = 0x4C69_6D73;
 
+/// No database has smaller pages, in bytes.
+const SMALLEST_FILE: u64 = 512;
+
+/// Held while a file is looked at and brought to the newest format.
+const OPEN_LOCK: &str = "open.lock";
+
 /// How long a write waits for other processes' writes, each of which takes milliseconds.
 const WRITERS_TURN: Duration = Duration::from_secs(60);
 
@@ -25,9 +31,14 @@ pub(super) async fn open(path: &Path, locks: &Path) -> Result<SqliteConnection, 
         private_folder(folder).map_err(failed)?;
     }
     private_folder(locks).map_err(failed)?;
+    if was_emptied(path, locks).map_err(failed)? {
+        return Err(LedgerError::FileDamaged {
+            source: "nothing is left of it, and it has held ledgers before".into(),
+        });
+    }
     private_file(path).map_err(failed)?;
     // Switching to WAL and making tables are not for two at once.
-    let _lock = FileLock::take(&locks.join("open.lock")).await.map_err(failed)?;
+    let _lock = FileLock::take(&locks.join(OPEN_LOCK)).await.map_err(failed)?;
     let failed = |error: sqlx::Error| Doing::Open.failed(error);
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -38,6 +49,7 @@ pub(super) async fn open(path: &Path, locks: &Path) -> Result<SqliteConnection, 
     // Looked at before anything is changed: it may be somebody else's file, or a newer version's.
     let mut connection = options.clone().connect().await.map_err(failed)?;
     let known = format(&mut connection).await?;
+    look_through(&mut connection).await?;
     connection.close().await.map_err(failed)?;
 
     // FULL syncs the log at every commit; with NORMAL a power cut would undo settlements whose messages are on the target.
@@ -62,6 +74,32 @@ async fn format(connection: &mut SqliteConnection) -> Result<i64, LedgerError> {
         (APPLICATION_ID, found, _) if found > FORMAT => Err(LedgerError::Newer { found, known: FORMAT }),
         (APPLICATION_ID, found, _) => Ok(found),
         _ => Err(Doing::Open.failed("the file is a database of another program")),
+    }
+}
+
+/// SQLite would take an empty file, or one of a byte, for a new database. Locks of pairs beside it tell that it was one before.
+fn was_emptied(path: &Path, locks: &Path) -> std::io::Result<bool> {
+    if !path.metadata().is_ok_and(|file| file.len() < SMALLEST_FILE) {
+        return Ok(false);
+    }
+    for lock in locks.read_dir()? {
+        if lock?.file_name() != OPEN_LOCK {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether all pages hang together: SQLite itself meets a damaged page only when a query happens to need it. Entries have
+/// checksums of their own.
+async fn look_through(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
+    let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(connection)
+        .await
+        .map_err(|error| Doing::Open.failed(error))?;
+    match found.as_str() {
+        "ok" => Ok(()),
+        damage => Err(LedgerError::FileDamaged { source: damage.into() }),
     }
 }
 

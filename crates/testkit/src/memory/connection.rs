@@ -94,6 +94,7 @@ impl MemoryConnection {
         let rest = listing.items.get(offset..).unwrap_or_default();
         let present = rest[..rest.len().min(size)].to_vec();
         let end = offset + present.len();
+        self.server.lock().told.listed += present.len() as u64;
         let last = end == listing.items.len();
         let page = Page {
             basis: listing.basis,
@@ -233,7 +234,9 @@ impl Mailbox for MemoryConnection {
                 Some(position) if changes != Changes::Full => position.next_uid,
                 _ => 1,
             };
-            Ok(data.messages.range(first..).map(|(uid, _)| data.id(ids, *uid)).collect())
+            let arrivals: IdList = data.messages.range(first..).map(|(uid, _)| data.id(ids, *uid)).collect();
+            state.told.arrivals += arrivals.len();
+            Ok(arrivals)
         })
         .await
     }
@@ -260,6 +263,7 @@ impl Mailbox for MemoryConnection {
                     header: header_block(&bytes),
                 });
             }
+            state.told.headers += items.len() as u64;
             Ok(items)
         })
         .await

@@ -38,6 +38,8 @@ impl fmt::Display for Step {
 pub enum Verdict {
     /// Nothing: the step goes on.
     GoOn,
+    /// The step waits until [`Faults::release`]: the process was stopped, or is slow. A ledger's step cannot wait, and goes on.
+    Hold,
     /// The connection that takes the step breaks. The run goes on and sees an error.
     Cut,
     /// The process dies: this step and every later one never answers. Whoever drives the run waits for
@@ -67,6 +69,7 @@ pub struct Faults {
     log: Arc<Mutex<Vec<Step>>>,
     hook: Arc<Mutex<Option<Hook>>>,
     killed: watch::Sender<bool>,
+    released: watch::Sender<bool>,
 }
 
 impl Default for Faults {
@@ -110,7 +113,12 @@ impl Faults {
     }
 
     fn build(hook: Option<Hook>) -> Self {
-        Self { log: Arc::default(), hook: Arc::new(Mutex::new(hook)), killed: watch::Sender::new(false) }
+        Self {
+            log: Arc::default(),
+            hook: Arc::new(Mutex::new(hook)),
+            killed: watch::Sender::new(false),
+            released: watch::Sender::new(false),
+        }
     }
 
     /// A step begins. The answer goes to [`Faults::after`] when it is done.
@@ -134,6 +142,10 @@ impl Faults {
     async fn ask(&self, step: &Step, moment: Moment) -> Result<(), Cut> {
         match self.decide(step, moment) {
             Verdict::GoOn => Ok(()),
+            Verdict::Hold => {
+                until(&self.released).await;
+                Ok(())
+            }
             Verdict::Cut => Err(Cut { step: step.clone(), moment }),
             Verdict::Kill => std::future::pending().await,
         }
@@ -171,7 +183,7 @@ impl Faults {
                     (begun.unwrap_or_else(|| faults.begin("ledger", name)), Moment::After)
                 }
             };
-            let goes_on = faults.decide(&step, moment) == Verdict::GoOn;
+            let goes_on = matches!(faults.decide(&step, moment), Verdict::GoOn | Verdict::Hold);
             *held(&last) = Some(step);
             goes_on
         })
@@ -194,10 +206,19 @@ impl Faults {
 
     /// Waits until the process dies.
     pub async fn killed(&self) {
-        let mut killed = self.killed.subscribe();
-        if killed.wait_for(|killed| *killed).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        until(&self.killed).await;
+    }
+
+    /// Lets steps that wait go on, and those to come not wait.
+    pub fn release(&self) {
+        self.released.send_replace(true);
+    }
+}
+
+async fn until(told: &watch::Sender<bool>) {
+    let mut told = told.subscribe();
+    if told.wait_for(|told| *told).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

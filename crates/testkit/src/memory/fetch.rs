@@ -80,6 +80,7 @@ impl Fetch for MemoryFetch<'_> {
                             begun += 1;
                             match begin(state, path, id)? {
                                 Ok((head, body)) => {
+                                    state.told.bodies += 1;
                                     come.push(Fetched::Piece(Piece::Head(head)));
                                     *rest = Some(body);
                                 }

@@ -18,4 +18,5 @@ mod writer;
 pub use connector::MemoryConnector;
 pub use faults::{Cut, Faults, Moment, Step, Verdict};
 pub use server::{MemoryServer, Picture, StoredMessage};
+pub use state::Told;
 pub use traits::{Changes, Ids, MemoryTraits, Refuse};

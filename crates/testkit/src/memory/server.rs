@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use limosa_model::{Flags, Folder, FolderPath, InternalDate, MessageId, Role};
 
-use super::state::State;
+use super::state::{State, Told};
 use super::traits::MemoryTraits;
 use crate::conformance::Seen;
 
@@ -57,6 +57,11 @@ impl MemoryServer {
     /// Changes how it behaves, from now on.
     pub fn change_traits(&self, change: impl FnOnce(&mut MemoryTraits)) {
         change(&mut self.lock().traits);
+    }
+
+    /// What it has told since this was asked last.
+    pub fn take_told(&self) -> Told {
+        std::mem::take(&mut self.lock().told)
     }
 
     /// Everything gone, an empty inbox left, as when new.

@@ -45,6 +45,20 @@ pub(super) struct State {
     pub folders: BTreeMap<FolderPath, FolderData>,
     pub next_number: u64,
     pub bytes: u64,
+    pub told: Told,
+}
+
+/// What a server has told over all connections so far, in messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Named in listings.
+    pub listed: u64,
+    /// Named as arrivals.
+    pub arrivals: u64,
+    /// Header blocks given.
+    pub headers: u64,
+    /// Bodies given, or begun.
+    pub bodies: u64,
 }
 
 /// A watermark's content: validity, next UID, change number, number of messages.
@@ -183,7 +197,7 @@ impl FolderData {
 
 impl State {
     pub fn new(traits: MemoryTraits) -> Self {
-        let mut state = Self { traits, folders: BTreeMap::new(), next_number: 1, bytes: 0 };
+        let mut state = Self { traits, folders: BTreeMap::new(), next_number: 1, bytes: 0, told: Told::default() };
         state.make(&FolderPath::inbox(), true);
         if let Some(inbox) = state.folders.get_mut(&FolderPath::inbox()) {
             inbox.subscribed = true;
