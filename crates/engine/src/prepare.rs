@@ -272,6 +272,7 @@ fn unknown(source: &Folder, path: &FolderPath, target: Option<&Folder>) -> Ledge
         target_watermark: None,
         source_ids: ids_of(Some(source)).unwrap_or_default().to_owned(),
         target_ids: ids_of(target).unwrap_or_default().to_owned(),
+        source_object_id: source.object_id.clone(),
         messages: 0,
     }
 }

@@ -24,6 +24,7 @@ fn about(source: &FolderPath) -> LedgerFolder {
         target_watermark: None,
         source_ids: "1".into(),
         target_ids: "1".into(),
+        source_object_id: None,
         messages: 0,
     }
 }

@@ -75,6 +75,7 @@ fn ledger_folder(source: &FolderPath, target: &FolderPath) -> LedgerFolder {
         target_watermark: None,
         source_ids: String::new(),
         target_ids: String::new(),
+        source_object_id: None,
         messages: 0,
     }
 }

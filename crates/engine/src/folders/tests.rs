@@ -44,6 +44,7 @@ fn known(source: &str, target: &str) -> LedgerFolder {
         target_watermark: None,
         source_ids: String::new(),
         target_ids: String::new(),
+        source_object_id: None,
         messages: 0,
     }
 }

@@ -32,6 +32,7 @@ async fn check(fail: &'static str, work: &'static str, expected: &str) {
         target_watermark: None,
         source_ids: "1".into(),
         target_ids: "1".into(),
+        source_object_id: None,
         messages: 0,
     };
     ledger.put_folder(&about).await.expect("the folder is put");
