@@ -4,13 +4,14 @@
 //!
 //! 1. sign in on both sides, survey both: where no watermark has moved, that was all;
 //! 2. note in the ledger that writing begins; after a run that was cut off while it wrote, wait until the target is quiet;
-//! 3. make folders, set subscriptions;
-//! 4. look at each folder whose watermark moved: list both sides, find by content what stands already, plan;
-//! 5. move what was moved on the source;
-//! 6. copy, settling as receipts come;
-//! 7. set flags, make exceptions of what was refused, remove what was expunged;
-//! 8. compare, and settle the watermarks;
-//! 9. survey the target once more, and note that writing has ended.
+//! 3. rename folders that were renamed on the source;
+//! 4. make folders, set subscriptions;
+//! 5. look at each folder whose watermark moved: list both sides, find by content what stands already, plan;
+//! 6. move what was moved on the source;
+//! 7. copy, settling as receipts come;
+//! 8. set flags, make exceptions of what was refused, remove what was expunged;
+//! 9. compare, and settle the watermarks;
+//! 10. survey the target once more, and note that writing has ended.
 //!
 //! Each step can be cut off anywhere and begun again: a second attempt does what the first left open. So that is also what
 //! happens after a lost connection, and there is no other way of recovering.
@@ -22,21 +23,23 @@ use std::time::Duration;
 use limosa_model::error::{ErrorKind, Retry, Scope};
 use limosa_model::ledger::LedgerFolder;
 use limosa_model::mailbox::Survey;
-use limosa_model::{Connector, ConnectorError, Exception, Folder, FolderPath, Ledger};
+use limosa_model::{Connector, ConnectorError, Folder, FolderLedger, FolderPath, Ledger};
 use tokio::time::Instant;
 
-use crate::folders::{FolderPair, FolderPlan, Place, match_folders};
+use crate::folders::Place;
 use crate::moves::{Move, find_moves, relocate};
 use crate::options::{Deletions, Options};
-use crate::prepare::{Known, adopt, prepare, prepare_gone};
+use crate::outlook::{Outlook, has_moved};
+use crate::prepare::{Known, adopt, aside, prepare, prepare_gone};
 use crate::progress::{Phase, Progress};
+use crate::renames::Imagined;
 use crate::report::{Discrepancy, Report, Sides, Unfinished};
 use crate::sides::Sessions;
 use crate::stop::{PassError, Stop, concerns_a_folder, stopped};
 use crate::summary::Summary;
 use crate::verify::{compare, settle_watermarks};
 use crate::work::Work;
-use crate::{apply, lanes};
+use crate::{apply, lanes, renames};
 
 /// What a pass works on.
 pub struct Pair<'a> {
@@ -103,14 +106,6 @@ struct Attempt<'a> {
     summary: &'a mut Summary,
 }
 
-/// What a survey of both sides comes to.
-struct Outlook {
-    plan: FolderPlan,
-    known: BTreeMap<FolderPath, LedgerFolder>,
-    exceptions: Vec<Exception>,
-    target: Survey,
-}
-
 /// How long a target must stand still to be taken as quiet, after a run that was cut off while it wrote.
 const QUIET: Duration = Duration::from_secs(1);
 /// How many times that is waited for at most: mail keeps coming to mailboxes that people use.
@@ -133,24 +128,28 @@ impl Attempt<'_> {
         };
         let mut sessions = Sessions { source, target };
         self.progress.enter(Phase::Surveying);
-        let (source, mut target) =
+        let (mut source, mut target) =
             tokio::try_join!(async { sessions.source.survey().await.map_err(Stop::source) }, async {
                 sessions.target.survey().await.map_err(Stop::target)
             },)?;
-        let mut outlook = self.outlook(&source, target.clone()).await?;
+        let outlook = self.outlook(&source, target.clone()).await?;
         self.summary.surveyed(&outlook.known);
         if outlook.plan.pairs.is_empty() && !self.options.folders.only.is_empty() {
             return Ok(Some(nothing_matches()));
         }
-        if self.is_unchanged(&outlook) {
+        if outlook.is_unchanged(self.options.retry_exceptions) {
+            if !self.options.dry_run {
+                outlook.note_object_ids(ledger.as_ref()).await?;
+            }
             self.summary.unchanged(&outlook.plan, &outlook.known);
             sessions.close().await;
             return Ok(None);
         }
         if !self.options.dry_run && ledger.set_writing(true).await? {
             target = self.wait_until_quiet(&mut sessions, target).await?;
-            outlook = self.outlook(&source, target).await?;
         }
+        sessions.source.identify(&mut source.folders).await.map_err(Stop::source)?;
+        let outlook = self.outlook_after_renames(&mut sessions, &source, target).await?;
         let unfinished = self.bring_up(&mut sessions, &outlook).await?;
         if !self.options.dry_run {
             ledger.set_writing(false).await?;
@@ -161,16 +160,27 @@ impl Attempt<'_> {
 
     async fn outlook(&self, source: &Survey, target: Survey) -> Result<Outlook, Stop> {
         let folders = self.pair.ledger.folders().await?;
-        let plan = match_folders(&source.folders, &target.folders, &target.limits, &folders, &self.options.folders);
-        let known = folders.into_iter().map(|folder| (folder.source.clone(), folder)).collect();
-        Ok(Outlook { plan, known, exceptions: self.pair.ledger.exceptions().await?, target })
+        let exceptions = self.pair.ledger.exceptions().await?;
+        Ok(Outlook::new(source, target, Imagined::default(), folders, exceptions, &self.options.folders))
     }
 
-    fn is_unchanged(&self, outlook: &Outlook) -> bool {
-        let retrying = self.options.retry_exceptions && !outlook.exceptions.is_empty();
-        let same =
-            |pair: &FolderPair| pair.subscribe.is_none() && !has_moved(pair, outlook.known.get(&pair.source.path));
-        !retrying && outlook.plan.gone.is_empty() && outlook.plan.pairs.iter().all(same)
+    /// Follows what was renamed on the source, first of all: everything after it finds folders under the names that they keep.
+    async fn outlook_after_renames(
+        &mut self,
+        sessions: &mut Sessions,
+        source: &Survey,
+        mut target: Survey,
+    ) -> Result<Outlook, Stop> {
+        let (ledger, rules) = (self.pair.ledger.as_ref(), &self.options.folders);
+        if self.options.dry_run {
+            let mut folders = ledger.folders().await?;
+            let imagined = Imagined::new(&mut folders, source, &mut target, rules, self.summary);
+            return Ok(Outlook::new(source, target, imagined, folders, ledger.exceptions().await?, rules));
+        }
+        let target = renames::follow(sessions, ledger, source, target, rules, self.summary).await?;
+        let outlook = self.outlook(source, target).await?;
+        outlook.note_object_ids(ledger).await?;
+        Ok(outlook)
     }
 
     /// An APPEND whose answer was lost may still land: what is absent counts as absent only when the target stands still, or
@@ -194,7 +204,7 @@ impl Attempt<'_> {
     /// Everything from the first change on.
     async fn bring_up(&mut self, sessions: &mut Sessions, outlook: &Outlook) -> Result<Option<Unfinished>, Stop> {
         self.confirm_gone(sessions, &outlook.plan.gone).await?;
-        let places = self.make_folders(sessions, &outlook.plan).await?;
+        let places = self.make_folders(sessions, outlook).await?;
         let mut works = self.look(sessions, outlook, places).await?;
         if self.progress.is_stopping() {
             return Ok(Some(stopped()));
@@ -237,11 +247,11 @@ impl Attempt<'_> {
     }
 
     /// Makes the folders that are missing; answers the place of each source folder, `None` where a dry run made none.
-    async fn make_folders(&mut self, sessions: &mut Sessions, plan: &FolderPlan) -> Result<Vec<Option<Folder>>, Stop> {
+    async fn make_folders(&mut self, sessions: &mut Sessions, outlook: &Outlook) -> Result<Vec<Option<Folder>>, Stop> {
         let mut places = Vec::new();
-        for pair in &plan.pairs {
+        for pair in &outlook.plan.pairs {
             let place = match &pair.place {
-                Place::Exists(folder) => Some(folder.clone()),
+                Place::Exists(folder) => Some(outlook.imagined.as_it_stands(folder)),
                 Place::Create { .. } if self.options.dry_run => None,
                 Place::Create { path, role } => match sessions.target.create_folder(path, *role).await {
                     Ok(folder) => Some(folder),
@@ -280,14 +290,15 @@ impl Attempt<'_> {
         let mut works = Vec::new();
         for (pair, place) in outlook.plan.pairs.iter().zip(places) {
             let known = outlook.known.get(&pair.source.path);
+            let in_ledger = outlook.imagined.in_ledger(&pair.source.path);
             let retrying = self.options.retry_exceptions
-                && outlook.exceptions.iter().any(|exception| exception.folder == pair.source.path);
+                && outlook.exceptions.iter().any(|exception| exception.folder == *in_ledger);
             let left_out = place.is_none() && !self.options.dry_run;
             if left_out || self.progress.is_stopping() || !(has_moved(pair, known) || retrying) {
                 continue;
             }
             self.progress.folder(pair.source.path.to_string());
-            let known = Known { ledger: known, exceptions: &outlook.exceptions };
+            let known = Known { ledger: known, path: in_ledger, exceptions: &outlook.exceptions };
             match prepare(sessions, ledger, pair, place, known, self.options).await {
                 Ok(mut work) => {
                     self.summary.take_unverified(&mut work);
@@ -301,12 +312,15 @@ impl Attempt<'_> {
         }
         for gone in &outlook.plan.gone {
             let target = outlook.target.folders.iter().find(|folder| folder.path == gone.target && folder.selectable);
-            let mut work = prepare_gone(ledger, gone, target.cloned(), self.options).await?;
-            // A folder renamed on the source may keep its place on the target: what the new name has taken over stays.
-            for heir in works.iter().filter(|heir| heir.target.path == work.target.path) {
-                work.steps.remove.retain(|id| {
-                    work.ledger.get(id).is_none_or(|(target, _)| heir.ledger.source_of(&target).is_none())
-                });
+            let target = target.map(|folder| outlook.imagined.as_it_stands(folder));
+            let mut work = prepare_gone(ledger, gone, target, self.options).await?;
+            // A folder renamed on the source may keep its place on the target, and so does one made anew under the old name: what it
+            // has taken over stays.
+            for pair in outlook.plan.pairs.iter().filter(|pair| *pair.place.path() == gone.target) {
+                match works.iter().find(|heir| heir.source.path == pair.source.path) {
+                    Some(heir) => keep_for(&heir.ledger, &mut work),
+                    None => keep_for(&ledger.load(outlook.imagined.in_ledger(&pair.source.path)).await?, &mut work),
+                }
             }
             works.push(work);
         }
@@ -435,6 +449,9 @@ impl Attempt<'_> {
                 }
             }
             if found.is_empty() && !work.incomplete {
+                if work.set_aside {
+                    ledger.remove_folder(&aside(&work.source.path)).await?;
+                }
                 settle_watermarks(ledger, work, comparison.watermark).await?;
             }
             discrepancies.extend(found);
@@ -462,23 +479,16 @@ impl Attempt<'_> {
     }
 }
 
+/// Leaves alone what the ledger of another folder explains.
+fn keep_for(heir: &FolderLedger, work: &mut Work) {
+    let Work { steps, ledger, .. } = work;
+    steps.remove.retain(|id| ledger.get(id).is_none_or(|(target, _)| heir.source_of(&target).is_none()));
+}
+
 fn nothing_matches() -> Unfinished {
     Unfinished {
         code: "nothing-matches".into(),
         what: "no folder of the source matches --only".into(),
         hint: Some("limosa check shows the folders; `*` does not go beyond one name, `**` does".into()),
     }
-}
-
-/// Whether a pair of folders has to be looked at: it is new, or a watermark moved, or watermarks prove nothing.
-fn has_moved(pair: &FolderPair, known: Option<&LedgerFolder>) -> bool {
-    let (Place::Exists(target), Some(known)) = (&pair.place, known) else { return true };
-    let same = |folder: &Folder, settled: &Option<limosa_model::Watermark>| {
-        folder.state.as_ref().is_some_and(|state| state.proves_unchanged && Some(&state.watermark) == settled.as_ref())
-    };
-    let fewer = target.state.as_ref().is_some_and(|state| state.messages < known.messages);
-    known.target != target.path
-        || fewer
-        || !same(&pair.source, &known.source_watermark)
-        || !same(target, &known.target_watermark)
 }

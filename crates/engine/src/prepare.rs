@@ -19,6 +19,8 @@ use crate::work::{Done, Work};
 pub struct Known<'a> {
     /// The folder in the ledger.
     pub ledger: Option<&'a LedgerFolder>,
+    /// The source folder's name in the ledger: another one than it has in a dry run that follows a rename.
+    pub path: &'a FolderPath,
     /// All exceptions of the pair.
     pub exceptions: &'a [Exception],
 }
@@ -38,10 +40,14 @@ pub async fn prepare(
     options: &Options,
 ) -> Result<Work, Stop> {
     let target_path = pair.place.path().clone();
-    let mut entries = ledger.load(&pair.source.path).await?;
+    let mut entries = match known.ledger {
+        Some(_) => ledger.load(known.path).await?,
+        None => FolderLedger::new(),
+    };
     let mut before = known.ledger.cloned().unwrap_or_else(|| unknown(&pair.source, &target_path, target.as_ref()));
     let same_ids = |folder: Option<&Folder>, ids: &str| ids_of(folder).is_none_or(|now| now == ids);
     let mut forget = before.target != target_path
+        || is_another(&pair.source, &before)
         || !same_ids(Some(&pair.source), &before.source_ids)
         || !same_ids(target.as_ref(), &before.target_ids);
     if known.ledger.is_none() && !options.dry_run {
@@ -51,16 +57,19 @@ pub async fn prepare(
         Some(folder) => sessions.target.permanent_flags(folder).await.map_err(Stop::target)?,
         None => PermanentFlags::default(),
     };
-    let of_folder = known.exceptions.iter().filter(|exception| exception.folder == pair.source.path);
+    let of_folder = known.exceptions.iter().filter(|exception| exception.folder == *known.path);
     let (changed, of_folder): (Vec<&Exception>, Vec<&Exception>) = of_folder.partition(|exception| exception.stands());
     let mut left_behind: HashSet<MessageId> = of_folder.into_iter().map(|exception| exception.id.clone()).collect();
     let mut ended = Vec::new();
     let mut former = FolderLedger::new();
     let (source, found_there) = loop {
         if forget {
-            // What stood there for a source that gives its ids anew is told by content, as long as the target's ids hold.
+            // What stood there for another folder, or under other ids, is told by content, as long as the target's ids hold.
             if before.target == target_path && same_ids(target.as_ref(), &before.target_ids) {
                 former = std::mem::take(&mut entries);
+            }
+            if !former.is_empty() && options.deletions != Deletions::Keep && !options.dry_run {
+                set_aside(ledger, &before, &former).await?;
             }
             entries = FolderLedger::new();
             before = unknown(&pair.source, &target_path, target.as_ref());
@@ -116,6 +125,7 @@ pub async fn prepare(
         ended,
         vanished: Vec::new(),
         strays: Vec::new(),
+        set_aside: false,
         incomplete: source.short,
     };
     if !work.steps.drop.is_empty() && !options.dry_run {
@@ -129,9 +139,25 @@ pub async fn prepare(
     if options.deletions != Deletions::Keep {
         let stands = |target: &MessageId| found_there.delta.unexplained.contains(target);
         let targets = former.iter().map(|entry| entry.target);
+        work.set_aside = !former.is_empty();
         work.strays = targets.filter(|target| work.ledger.source_of(target).is_none() && stands(target)).collect();
     }
     Ok(work)
+}
+
+/// Keeps what the ledger is about to forget of a folder under a name that no source folder has. Cut off before the pass has removed what
+/// has no like on the source any more, the next one finds it there, as a folder that is gone.
+async fn set_aside(ledger: &dyn Ledger, folder: &LedgerFolder, entries: &FolderLedger) -> Result<(), Stop> {
+    let aside = LedgerFolder { source: aside(&folder.source), source_object_id: None, ..folder.clone() };
+    ledger.put_folder(&aside).await?;
+    let entries = entries.iter().collect();
+    ledger.settle(&aside.source, &Settlement { entries, ..Settlement::default() }).await?;
+    Ok(())
+}
+
+/// Where the ledger keeps what it had forgotten of a folder: below it, so that it is left out where the folder is.
+pub fn aside(source: &FolderPath) -> FolderPath {
+    source.child("\u{1}before")
 }
 
 /// Lists both sides at once; a side that is known to hold nothing costs nothing.
@@ -259,6 +285,7 @@ pub async fn prepare_gone(
         ended: Vec::new(),
         vanished: Vec::new(),
         strays: Vec::new(),
+        set_aside: false,
         incomplete: false,
     })
 }
@@ -275,6 +302,12 @@ fn unknown(source: &Folder, path: &FolderPath, target: Option<&Folder>) -> Ledge
         source_object_id: source.object_id.clone(),
         messages: 0,
     }
+}
+
+/// Whether a source folder is another one than the ledger knows by that name, whatever it gives its ids under: two folders may give
+/// theirs under the same (Cyrus makes a UIDVALIDITY of the second in which a folder is made).
+pub fn is_another(source: &Folder, known: &LedgerFolder) -> bool {
+    source.object_id.is_some() && known.source_object_id.is_some() && source.object_id != known.source_object_id
 }
 
 /// Under what a folder gives its ids.

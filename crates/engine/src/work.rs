@@ -48,6 +48,8 @@ pub struct Work {
     /// Messages that stood on the target for messages of a source that has given all ids anew, and have no like there now: to be
     /// removed, by target id.
     pub strays: Vec<MessageId>,
+    /// The ledger keeps what it knew of the folder before, until the strays are removed.
+    pub set_aside: bool,
     /// Something was not done that should have been: the folder is looked at again next time.
     pub incomplete: bool,
 }

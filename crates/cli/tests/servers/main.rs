@@ -6,6 +6,7 @@ mod again;
 mod corpora;
 mod costs;
 mod fidelity;
+mod renames;
 mod soak;
 mod trouble;
 mod verify;

@@ -8,6 +8,8 @@ use crate::world::{World, contents, flags, put, put_bytes};
 
 struct Case {
     name: &'static str,
+    /// What the source holds at first.
+    mailbox: fn(&World),
     /// What happens before the pass that is cut.
     prepare: fn(&World),
     /// Whether a pass has settled before that.
@@ -24,10 +26,18 @@ fn mailbox(world: &World) {
     put_bytes(&world.source, "Lists", "Subject: draft\r\n\r\ntwo", &["\\Draft"]);
 }
 
-const CASES: [Case; 6] = [
-    Case { name: "first", settled: false, prepare: |_| {} },
+/// Folders with one below another.
+fn family(world: &World) {
+    for (folder, name) in [("INBOX", "in"), ("A", "a-0"), ("A", "a-1"), ("A/Below", "below"), ("B", "b")] {
+        put(&world.source, folder, name, &["\\Seen"]);
+    }
+}
+
+const CASES: [Case; 15] = [
+    Case { name: "first", mailbox, settled: false, prepare: |_| {} },
     Case {
         name: "target has some of it",
+        mailbox,
         settled: false,
         prepare: |world| {
             put(&world.target, "INBOX", "in-1", &["Work"]);
@@ -36,6 +46,7 @@ const CASES: [Case; 6] = [
     },
     Case {
         name: "changes",
+        mailbox,
         settled: true,
         prepare: |world| {
             let inbox = world.source.contents("INBOX");
@@ -48,6 +59,7 @@ const CASES: [Case; 6] = [
     },
     Case {
         name: "the target lost a message and forgot flags",
+        mailbox,
         settled: true,
         prepare: |world| {
             let inbox = world.target.contents("INBOX");
@@ -58,6 +70,7 @@ const CASES: [Case; 6] = [
     },
     Case {
         name: "a folder ends",
+        mailbox,
         settled: true,
         prepare: |world| {
             world.source.delete_folder("Lists");
@@ -66,6 +79,7 @@ const CASES: [Case; 6] = [
     },
     Case {
         name: "renamed and renumbered",
+        mailbox,
         settled: true,
         prepare: |world| {
             world.source.rename_folder("Lists", "Iron");
@@ -73,16 +87,98 @@ const CASES: [Case; 6] = [
             put(&world.source, "INBOX", "new", &[]);
         },
     },
+    Case {
+        name: "a folder is renamed",
+        mailbox: family,
+        settled: true,
+        prepare: |world| world.source.rename_folder("B", "C/B"),
+    },
+    Case {
+        name: "a folder is renamed with others below it",
+        mailbox: family,
+        settled: true,
+        prepare: |world| world.source.rename_folder("A", "Z"),
+    },
+    Case {
+        name: "a folder is renamed, and on the target somebody reads in it",
+        mailbox: family,
+        settled: true,
+        prepare: |world| {
+            world.source.rename_folder("A", "Z");
+            let there = world.target.contents("A");
+            world.target.set_flags("A", &there[0].id, &flags(&[]));
+        },
+    },
+    Case {
+        name: "two folders change names",
+        mailbox: family,
+        settled: true,
+        prepare: |world| {
+            world.source.rename_folder("A", "Between");
+            world.source.rename_folder("B", "A");
+            world.source.rename_folder("Between", "B");
+        },
+    },
+    Case {
+        name: "a folder takes the name of another one that is renamed",
+        mailbox: family,
+        settled: true,
+        prepare: |world| {
+            world.source.rename_folder("B", "C");
+            world.source.rename_folder("A", "B");
+        },
+    },
+    Case {
+        name: "a folder is renamed, and another one made under the old name",
+        mailbox: family,
+        settled: true,
+        prepare: |world| {
+            world.source.rename_folder("A", "Z");
+            put(&world.source, "A", "anew", &[]);
+        },
+    },
+    Case {
+        name: "a folder is renamed and changed",
+        mailbox: family,
+        settled: true,
+        prepare: |world| {
+            world.source.rename_folder("A", "Z");
+            let ids: Vec<_> = world.source.contents("Z").into_iter().map(|message| message.id).collect();
+            world.source.set_flags("Z", &ids[0], &flags(&["\\Flagged"]));
+            world.source.move_message("Z", &ids[1], "B");
+            put(&world.source, "Z/Below", "new", &[]);
+        },
+    },
+    Case {
+        name: "a folder ends and is made anew",
+        mailbox: family,
+        settled: true,
+        prepare: |world| {
+            world.source.delete_folder("A");
+            put(&world.source, "A", "anew", &[]);
+        },
+    },
+    Case {
+        name: "folders are renamed where others were",
+        mailbox: family,
+        settled: true,
+        prepare: |world| {
+            world.source.delete_folder("B");
+            world.source.rename_folder("A", "B");
+            world.source.rename_folder("B/Below", "A");
+        },
+    },
 ];
 
 fn kinds() -> Vec<(&'static str, MemoryTraits, MemoryTraits)> {
     let friendly = MemoryTraits::default;
+    let asked = || MemoryTraits { surveys_object_ids: false, ..friendly() };
     let batches = || MemoryTraits { batch: 3, window: 8, late_landing: true, ..friendly() };
     let poor =
         || MemoryTraits { changes: Changes::FlagsUnseen, receipts_with_ids: false, object_ids: false, ..friendly() };
     vec![
         ("friendly → friendly", friendly(), friendly()),
-        ("friendly → batches that land late", friendly(), batches()),
+        ("asked for object ids → batches that land late", asked(), batches()),
         ("awkward → no ids in receipts", MemoryTraits::awkward(), poor()),
         ("poor → awkward", poor(), MemoryTraits::awkward()),
     ]
@@ -91,7 +187,7 @@ fn kinds() -> Vec<(&'static str, MemoryTraits, MemoryTraits)> {
 async fn begin(case: &Case, source: &MemoryTraits, target: &MemoryTraits) -> World {
     let mut world = World::new(source.clone(), target.clone());
     world.options.attempts = Attempts(2);
-    mailbox(&world);
+    (case.mailbox)(&world);
     if case.settled {
         assert_eq!(world.pass().await.outcome, Outcome::Complete);
     }

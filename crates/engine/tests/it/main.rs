@@ -3,4 +3,5 @@
 mod audit;
 mod crash;
 mod passes;
+mod renames;
 mod world;
