@@ -277,7 +277,7 @@ async fn ids_that_become_void_before_a_first_pass_has_ended_are_not_believed() {
 }
 
 /// Every how many-th step of the second run is cut; which of them changes with the seed.
-const SECOND_STRIDE: u64 = 2;
+const SECOND_STRIDE: u64 = 5;
 
 /// Cut, begun again and cut again: the worst that recovery can meet.
 async fn twice(kinds: impl IntoIterator<Item = (&'static str, MemoryTraits, MemoryTraits)>) {
