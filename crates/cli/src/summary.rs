@@ -47,6 +47,9 @@ pub fn one_line(report: &Report, paint: Paint) -> String {
             let _ = write!(text, ", {} {what}", count(number));
         }
     }
+    if report.renamed > 0 {
+        let _ = write!(text, ", {} renamed", counted(report.renamed, "folder", "folders"));
+    }
     if !report.exceptions.is_empty() {
         let _ = write!(text, ", {}", counted(report.exceptions.len() as u64, "exception", "exceptions"));
     }
@@ -215,6 +218,9 @@ fn totals(report: &Report, text: &mut String) {
             parts.push(format!("{} {what}", count(number)));
         }
     }
+    if report.renamed > 0 {
+        parts.push(format!("{} {would}renamed", counted(report.renamed, "folder", "folders")));
+    }
     let seconds = report.seconds.max(0.0);
     let _ = write!(text, "{}; {}", parts.join(", "), span(Duration::from_secs_f64(seconds)));
     if report.copied.messages > 0 && seconds > 0.0 && !report.dry_run {
@@ -319,6 +325,7 @@ mod tests {
             "imap://a@old.example:993 → imap://a@new.example:993\n",
             "folder           messages  copied    size  found  flags set  moved  removed  exceptions\n",
             "Gesendet → Sent        12       3  9.0 kB      1          2      1        1           1\n",
+            ", 1 folder renamed; ",
             "Left behind: 1\n  Gesendet, message 7, <m@example.org>, 5.0 kB: the server says no (too-big)\n",
             "Grade: investigate (1 message was left behind)\n",
             "Ledger: /state/ledger.db (40 B for this pair)\n",
@@ -361,7 +368,7 @@ mod tests {
         assert_eq!(
             one_line(&sample_report(), Paint::off()),
             "exceptions  imap://a@old.example:993 → imap://a@new.example:993  3 messages copied (9.0 kB), 1 found, \
-             2 flags set, 1 moved, 1 removed, 1 exception, 1.5 s: the connection was lost"
+             2 flags set, 1 moved, 1 removed, 1 folder renamed, 1 exception, 1.5 s: the connection was lost"
         );
     }
 }

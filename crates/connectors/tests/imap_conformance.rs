@@ -17,7 +17,6 @@ static USERS: AtomicU32 = AtomicU32::new(1);
 fn dovecot() -> Declared {
     Declared {
         batches: true,
-        object_ids: false,
         // CREATE-SPECIAL-USE is not offered by Dovecot 2.3.
         roles: false,
         // "Can't save a zero byte message". Lines end with CRLF when they are read, whatever they were; NUL is read as 0x80;
@@ -33,8 +32,6 @@ fn dovecot() -> Declared {
 fn cyrus() -> Declared {
     Declared {
         batches: true,
-        // STATUS within LIST gives no valid ids.
-        object_ids: false,
         // "Zero-length message literal", "Message contains invalid header", "Message contains bare newlines"; NUL only as
         // binary, which the second pair of eyes cannot send; the date 0 becomes the present.
         refused_samples: vec!["empty", "one-byte", "bare-lf", "lf-only", "nul", "no-message-id"],

@@ -701,3 +701,45 @@ async fn an_operation_that_was_given_up_does_not_disturb_the_next() {
     assert_eq!(&headers[0].header[..], b"\r\n");
     server.await.unwrap();
 }
+
+/// A Dovecot in front of another server calls itself so, and what is behind it does not know X-GUID.
+#[tokio::test]
+async fn a_dovecot_that_does_not_know_its_own_ids_is_asked_without_them() {
+    const OFFERS: &str = "IMAP4rev1 AUTH=PLAIN SASL-IR LIST-EXTENDED LIST-STATUS";
+    for offers in [OFFERS, PLAIN] {
+        let script = move |mut peer: Peer| async move {
+            peer.send(format!("* OK [CAPABILITY {offers}] Dovecot ready.\r\n")).await;
+            let (tag, _) = peer.command().await;
+            peer.send(format!("{tag} OK [CAPABILITY {offers}] welcome\r\n")).await;
+            for known in [false, true, true] {
+                loop {
+                    let (tag, command) = peer.command().await;
+                    if command.starts_with("LIST") && !command.contains("STATUS") {
+                        peer.send(format!("* LIST () \"/\" INBOX\r\n{tag} OK done\r\n")).await;
+                        continue;
+                    }
+                    if command.starts_with("LSUB") {
+                        peer.send(format!("{tag} OK done\r\n")).await;
+                        continue;
+                    }
+                    assert_eq!(command.contains("X-GUID"), !known, "{command}");
+                    let counts = "* STATUS INBOX (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 7)\r\n";
+                    let answer = match known {
+                        false => format!("{tag} BAD Invalid status item X-GUID\r\n"),
+                        true => format!("* LIST () \"/\" INBOX\r\n{counts}{tag} OK done\r\n"),
+                    };
+                    peer.send(answer).await;
+                    break;
+                }
+            }
+        };
+        let (connector, server) = serve(script).await;
+        let mut mailbox = connector.open().await.unwrap();
+        for _ in 0..2 {
+            let survey = mailbox.survey().await.unwrap();
+            assert_eq!(survey.folders[0].state.as_ref().unwrap().messages, 3);
+            assert!(!survey.quirks.iter().any(|quirk| quirk.contains("LIST-STATUS")), "{:?}", survey.quirks);
+        }
+        server.await.unwrap();
+    }
+}

@@ -217,7 +217,8 @@ impl Harness for Eyes {
     async fn subscribed(&self) -> Vec<FolderPath> {
         let text = fs::read_to_string(self.root.path().join("subscriptions")).unwrap_or_default();
         let unknown = |name: &str| FolderPath::new(["unknown", name]);
-        let known = [FolderPath::from("Read/Später")];
+        let known = ["Read", "Read/Später", "Read/Below", "Read/Not", "Später", "Später/Below", "Später/Not"];
+        let known = known.map(FolderPath::from);
         let find = |line: &str| known.iter().find(|path| self.directory(path).ends_with(format!(".{line}"))).cloned();
         text.lines().map(|line| find(line).unwrap_or_else(|| unknown(line))).collect()
     }

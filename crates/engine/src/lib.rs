@@ -8,11 +8,12 @@
 //!
 //! - [`options`], [`report`], [`progress`]: what a pass is told, what it answers, what can be watched meanwhile.
 //! - [`pass`]: the order of things in a pass, and what happens when a connection is lost.
+//! - [`outlook`]: what a survey of both sides comes to, held against the ledger.
 //! - [`folders`]: which source folder goes to which target folder. Pure.
 //! - [`prepare`]: from a pair of folders to what is to be done in it, by [`inspect`] (what changed on both sides),
 //!   [`recover`] (what stands there already, by content) and [`plan`] (changes and ledger → steps; pure). [`damage`]: where
 //!   the ledger cannot be read.
-//! - [`moves`]: messages moved between folders.
+//! - [`renames`]: folders renamed on the source; [`moves`]: messages moved between folders.
 //! - [`lanes`], [`copy`]: bytes from source to target over several connections, many messages in flight; [`settle`]: writing down what arrived.
 //! - [`refusals`]: what becomes of messages that the target refuses, by [`mend`] (the smallest changes; pure). [`exceptions`]: naming them.
 //! - [`apply`]: the steps that move no bytes. [`keeping`]: which flags a message shall have on the target.
@@ -38,12 +39,14 @@ mod lanes;
 mod mend;
 mod moves;
 pub mod options;
+mod outlook;
 pub mod pass;
 mod plan;
 mod prepare;
 pub mod progress;
 mod recover;
 pub mod refusals;
+mod renames;
 pub mod report;
 mod settle;
 mod sides;

@@ -4,41 +4,44 @@
 //!
 //! 1. sign in on both sides, survey both: where no watermark has moved, that was all;
 //! 2. note in the ledger that writing begins; after a run that was cut off while it wrote, wait until the target is quiet;
-//! 3. make folders, set subscriptions;
-//! 4. look at each folder whose watermark moved: list both sides, find by content what stands already, plan;
-//! 5. move what was moved on the source;
-//! 6. copy, settling as receipts come;
-//! 7. deal with what was refused: mended, kept aside, in any case an exception; set flags; remove what was expunged;
-//! 8. compare, and settle the watermarks;
-//! 9. survey the target once more, and note that writing has ended.
+//! 3. rename folders that were renamed on the source;
+//! 4. make folders, set subscriptions;
+//! 5. look at each folder whose watermark moved: list both sides, find by content what stands already, plan;
+//! 6. move what was moved on the source;
+//! 7. copy, settling as receipts come;
+//! 8. deal with what was refused: mended, kept aside, in any case an exception; set flags; remove what was expunged;
+//! 9. compare, and settle the watermarks;
+//! 10. survey the target once more, and note that writing has ended.
 //!
 //! Each step can be cut off anywhere and begun again: a second attempt does what the first left open. So that is also what
 //! happens after a lost connection, and there is no other way of recovering.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use limosa_model::error::{ErrorKind, Retry, Scope};
-use limosa_model::ledger::{DroppedFlag, LedgerFolder};
+use limosa_model::ledger::LedgerFolder;
 use limosa_model::mailbox::Survey;
-use limosa_model::{Connector, ConnectorError, Exception, Folder, FolderPath, Ledger, MessageId};
+use limosa_model::{Connector, ConnectorError, Folder, FolderLedger, FolderPath, Ledger};
 use tokio::time::Instant;
 
 use crate::audit::{AuditOptions, AuditReport, Depth, NoRecords, audit};
-use crate::folders::{FolderPair, FolderPlan, Place, match_folders};
+use crate::folders::Place;
 use crate::moves::{Move, find_moves, relocate};
 use crate::options::{Deletions, Options};
-use crate::prepare::{Known, adopt, prepare, prepare_gone};
+use crate::outlook::{Outlook, Recorded};
+use crate::prepare::{Known, adopt, aside, prepare, prepare_gone};
 use crate::progress::{Phase, Progress};
 use crate::refusals::deal;
+use crate::renames::Imagined;
 use crate::report::{Discrepancy, Report, Sides, Unfinished, Verified};
 use crate::sides::Sessions;
 use crate::stop::{PassError, Stop, concerns_a_folder, stopped};
 use crate::summary::Summary;
 use crate::verify::{compare, settle_watermarks};
 use crate::work::Work;
-use crate::{apply, lanes};
+use crate::{apply, damage, lanes, renames};
 
 /// What a pass works on.
 pub struct Pair<'a> {
@@ -131,15 +134,6 @@ struct Attempt<'a> {
     summary: &'a mut Summary,
 }
 
-/// What a survey of both sides comes to.
-struct Outlook {
-    plan: FolderPlan,
-    known: BTreeMap<FolderPath, LedgerFolder>,
-    exceptions: Vec<Exception>,
-    dropped_flags: Vec<DroppedFlag>,
-    target: Survey,
-}
-
 /// How long a target must stand still to be taken as quiet, after a run that was cut off while it wrote.
 const QUIET: Duration = Duration::from_secs(1);
 /// How many times that is waited for at most: mail keeps coming to mailboxes that people use.
@@ -162,24 +156,28 @@ impl Attempt<'_> {
         };
         let mut sessions = Sessions { source, target };
         self.progress.enter(Phase::Surveying);
-        let (source, mut target) =
+        let (mut source, mut target) =
             tokio::try_join!(async { sessions.source.survey().await.map_err(Stop::source) }, async {
                 sessions.target.survey().await.map_err(Stop::target)
             },)?;
-        let mut outlook = self.outlook(&source, target.clone()).await?;
+        let outlook = self.outlook(&source, target.clone()).await?;
         self.summary.surveyed(&outlook.known);
         if outlook.plan.pairs.is_empty() && !self.options.folders.only.is_empty() {
             return Ok(Some(nothing_matches()));
         }
-        if self.is_unchanged(&outlook) {
+        if outlook.is_unchanged(self.options) {
+            if !self.options.dry_run {
+                outlook.note_object_ids(ledger.as_ref()).await?;
+            }
             self.summary.unchanged(&outlook.plan, &outlook.known);
             sessions.close().await;
             return Ok(None);
         }
         if !self.options.dry_run && ledger.set_writing(true).await? {
             target = self.wait_until_quiet(&mut sessions, target).await?;
-            outlook = self.outlook(&source, target).await?;
         }
+        sessions.source.identify(&mut source.folders).await.map_err(Stop::source)?;
+        let outlook = self.outlook_after_renames(&mut sessions, &source, target).await?;
         let unfinished = self.bring_up(&mut sessions, &outlook).await?;
         if !self.options.dry_run {
             ledger.set_writing(false).await?;
@@ -189,28 +187,27 @@ impl Attempt<'_> {
     }
 
     async fn outlook(&self, source: &Survey, target: Survey) -> Result<Outlook, Stop> {
-        let folders = self.pair.ledger.folders().await?;
-        let plan = match_folders(&source.folders, &target.folders, &target.limits, &folders, &self.options.folders);
-        let known = folders.into_iter().map(|folder| (folder.source.clone(), folder)).collect();
-        let exceptions = self.pair.ledger.exceptions().await?;
-        Ok(Outlook { plan, known, exceptions, dropped_flags: self.pair.ledger.dropped_flags().await?, target })
+        let recorded = Recorded::read(self.pair.ledger.as_ref()).await?;
+        Ok(Outlook::new(source, target, Imagined::default(), recorded, self.options))
     }
 
-    fn is_unchanged(&self, outlook: &Outlook) -> bool {
-        let retrying = outlook.exceptions.iter().any(|exception| self.tries_again(exception));
-        let same = |pair: &FolderPair| pair.subscribe.is_none() && !self.has_moved(pair, outlook);
-        !retrying && outlook.plan.gone.is_empty() && outlook.plan.pairs.iter().all(same)
-    }
-
-    /// Whether a message that was left behind is to be tried again.
-    fn tries_again(&self, exception: &Exception) -> bool {
-        (self.options.retry_exceptions && !exception.stands()) || self.options.refusals.can_do_more(exception)
-    }
-
-    /// Whether a pair of folders has to be looked at.
-    fn has_moved(&self, pair: &FolderPair, outlook: &Outlook) -> bool {
-        let known = outlook.known.get(&pair.source.path);
-        known.is_none_or(|known| known.keywords != self.options.keywords.fingerprint()) || has_moved(pair, known)
+    /// Follows what was renamed on the source, first of all: everything after it finds folders under the names that they keep.
+    async fn outlook_after_renames(
+        &mut self,
+        sessions: &mut Sessions,
+        source: &Survey,
+        mut target: Survey,
+    ) -> Result<Outlook, Stop> {
+        let (ledger, rules) = (self.pair.ledger.as_ref(), &self.options.folders);
+        if self.options.dry_run {
+            let mut recorded = Recorded::read(ledger).await?;
+            let imagined = Imagined::new(&mut recorded.folders, source, &mut target, rules, self.summary);
+            return Ok(Outlook::new(source, target, imagined, recorded, self.options));
+        }
+        let target = renames::follow(sessions, ledger, source, target, rules, self.summary).await?;
+        let outlook = self.outlook(source, target).await?;
+        outlook.note_object_ids(ledger).await?;
+        Ok(outlook)
     }
 
     /// An APPEND whose answer was lost may still land: what is absent counts as absent only when the target stands still, or
@@ -234,7 +231,7 @@ impl Attempt<'_> {
     /// Everything from the first change on.
     async fn bring_up(&mut self, sessions: &mut Sessions, outlook: &Outlook) -> Result<Option<Unfinished>, Stop> {
         self.confirm_gone(sessions, &outlook.plan.gone).await?;
-        let places = self.make_folders(sessions, &outlook.plan).await?;
+        let places = self.make_folders(sessions, outlook).await?;
         let mut works = self.look(sessions, outlook, places).await?;
         if self.progress.is_stopping() {
             return Ok(Some(stopped()));
@@ -277,11 +274,11 @@ impl Attempt<'_> {
     }
 
     /// Makes the folders that are missing; answers the place of each source folder, `None` where a dry run made none.
-    async fn make_folders(&mut self, sessions: &mut Sessions, plan: &FolderPlan) -> Result<Vec<Option<Folder>>, Stop> {
+    async fn make_folders(&mut self, sessions: &mut Sessions, outlook: &Outlook) -> Result<Vec<Option<Folder>>, Stop> {
         let mut places = Vec::new();
-        for pair in &plan.pairs {
+        for pair in &outlook.plan.pairs {
             let place = match &pair.place {
-                Place::Exists(folder) => Some(folder.clone()),
+                Place::Exists(folder) => Some(outlook.imagined.as_it_stands(folder)),
                 Place::Create { .. } if self.options.dry_run => None,
                 Place::Create { path, role } => match sessions.target.create_folder(path, *role).await {
                     Ok(folder) => Some(folder),
@@ -320,16 +317,15 @@ impl Attempt<'_> {
         let mut works = Vec::new();
         for (pair, place) in outlook.plan.pairs.iter().zip(places) {
             let known = outlook.known.get(&pair.source.path);
-            let of_folder = outlook.exceptions.iter().filter(|exception| exception.folder == pair.source.path);
-            let retrying = of_folder.filter(|exception| self.tries_again(exception));
-            let again: HashSet<MessageId> = retrying.map(|exception| exception.id.clone()).collect();
+            let in_ledger = outlook.imagined.in_ledger(&pair.source.path);
+            let again = outlook.to_try_again(in_ledger, self.options);
             let left_out = place.is_none() && !self.options.dry_run;
-            let has_to_be = self.has_moved(pair, outlook) || !again.is_empty();
+            let has_to_be = outlook.has_moved(pair, self.options) || !again.is_empty();
             if left_out || self.progress.is_stopping() || !has_to_be {
                 continue;
             }
             self.progress.folder(pair.source.path.to_string());
-            let known = Known { ledger: known, exceptions: &outlook.exceptions, again: &again };
+            let known = Known { ledger: known, path: in_ledger, exceptions: &outlook.exceptions, again: &again };
             match prepare(sessions, ledger, pair, place, known, self.options).await {
                 Ok(mut work) => {
                     self.summary.take_unverified(&mut work);
@@ -344,13 +340,19 @@ impl Attempt<'_> {
         }
         for gone in &outlook.plan.gone {
             let target = outlook.target.folders.iter().find(|folder| folder.path == gone.target && folder.selectable);
-            let mut work = prepare_gone(ledger, gone, target.cloned(), self.options).await?;
+            let target = target.map(|folder| outlook.imagined.as_it_stands(folder));
+            let mut work = prepare_gone(ledger, gone, target, self.options).await?;
             self.summary.rebuilt(&work);
-            // A folder renamed on the source may keep its place on the target: what the new name has taken over stays.
-            for heir in works.iter().filter(|heir| heir.target.path == work.target.path) {
-                work.steps.remove.retain(|id| {
-                    work.ledger.get(id).is_none_or(|(target, _)| heir.ledger.source_of(&target).is_none())
-                });
+            // A folder renamed on the source may keep its place on the target, and so does one made anew under the old name: what it
+            // has taken over stays.
+            for pair in outlook.plan.pairs.iter().filter(|pair| *pair.place.path() == gone.target) {
+                match works.iter().find(|heir| heir.source.path == pair.source.path) {
+                    Some(heir) => keep_for(&heir.ledger, &mut work),
+                    None => {
+                        let heir = outlook.imagined.in_ledger(&pair.source.path);
+                        keep_for(&damage::load(ledger, heir).await?.0, &mut work);
+                    }
+                }
             }
             works.push(work);
         }
@@ -480,6 +482,9 @@ impl Attempt<'_> {
                 }
             }
             if found.is_empty() && !work.incomplete {
+                if work.set_aside {
+                    ledger.remove_folder(&aside(&work.source.path)).await?;
+                }
                 settle_watermarks(ledger, work, comparison.watermark, &outlook.dropped_flags).await?;
             }
             discrepancies.extend(found);
@@ -507,23 +512,16 @@ impl Attempt<'_> {
     }
 }
 
+/// Leaves alone what the ledger of another folder explains.
+fn keep_for(heir: &FolderLedger, work: &mut Work) {
+    let Work { steps, ledger, .. } = work;
+    steps.remove.retain(|id| ledger.get(id).is_none_or(|(target, _)| heir.source_of(&target).is_none()));
+}
+
 fn nothing_matches() -> Unfinished {
     Unfinished {
         code: "nothing-matches".into(),
         what: "no folder of the source matches --only".into(),
         hint: Some("limosa check shows the folders; `*` does not go beyond one name, `**` does".into()),
     }
-}
-
-/// Whether a pair of folders has to be looked at: it is new, or a watermark moved, or watermarks prove nothing.
-fn has_moved(pair: &FolderPair, known: Option<&LedgerFolder>) -> bool {
-    let (Place::Exists(target), Some(known)) = (&pair.place, known) else { return true };
-    let same = |folder: &Folder, settled: &Option<limosa_model::Watermark>| {
-        folder.state.as_ref().is_some_and(|state| state.proves_unchanged && Some(&state.watermark) == settled.as_ref())
-    };
-    let fewer = target.state.as_ref().is_some_and(|state| state.messages < known.messages);
-    known.target != target.path
-        || fewer
-        || !same(&pair.source, &known.source_watermark)
-        || !same(target, &known.target_watermark)
 }

@@ -106,6 +106,8 @@ pub fn by_flags(wanted: impl IntoIterator<Item = (MessageId, Flags)>) -> Vec<(Fl
 pub enum Step {
     /// Make a folder.
     CreateFolder(FolderPath, Option<Role>),
+    /// Rename a folder and what stands below it.
+    RenameFolder(FolderPath, FolderPath),
     /// Subscribe to a folder, or end it.
     Subscribe(FolderPath, bool),
     /// Copy messages.
@@ -128,6 +130,7 @@ impl fmt::Display for Step {
         match self {
             Self::CreateFolder(path, None) => write!(f, "create folder {path}"),
             Self::CreateFolder(path, Some(role)) => write!(f, "create folder {path} as {role:?}"),
+            Self::RenameFolder(from, to) => write!(f, "rename folder {from} to {to}"),
             Self::Subscribe(path, true) => write!(f, "subscribe to {path}"),
             Self::Subscribe(path, false) => write!(f, "unsubscribe from {path}"),
             Self::Copy(from, to, n) => write!(f, "copy {n} message{} from {from} to {to}", plural(n)),

@@ -23,6 +23,8 @@ use crate::work::{Done, Refused, Work};
 pub struct Known<'a> {
     /// The folder in the ledger.
     pub ledger: Option<&'a LedgerFolder>,
+    /// The source folder's name in the ledger: another one than it has in a dry run that follows a rename.
+    pub path: &'a FolderPath,
     /// All exceptions of the pair.
     pub exceptions: &'a [Exception],
     /// Messages of the folder that were left behind and are to be tried again.
@@ -44,10 +46,15 @@ pub async fn prepare(
     options: &Options,
 ) -> Result<Work, Stop> {
     let target_path = pair.place.path().clone();
-    let (mut entries, damage) = damage::load(ledger, &pair.source.path).await?;
+    // A folder that the ledger does not know may stand where another one's entries are.
+    let (mut entries, damage) = match known.ledger {
+        Some(_) => damage::load(ledger, known.path).await?,
+        None => (FolderLedger::new(), None),
+    };
     let mut before = known.ledger.cloned().unwrap_or_else(|| unknown(&pair.source, &target_path, target.as_ref()));
     let same_ids = |folder: Option<&Folder>, ids: &str| ids_of(folder).is_none_or(|now| now == ids);
     let void = before.target != target_path
+        || is_another(&pair.source, &before)
         || !same_ids(Some(&pair.source), &before.source_ids)
         || !same_ids(target.as_ref(), &before.target_ids);
     let mut forget = void || damage.is_some();
@@ -63,7 +70,7 @@ pub async fn prepare(
         // By another table flags may have to be other ones everywhere: the target is listed whole.
         before.target_watermark = before.target_watermark.take().filter(|_| entries.is_empty());
     }
-    let of_folder = || known.exceptions.iter().filter(|exception| exception.folder == pair.source.path);
+    let of_folder = || known.exceptions.iter().filter(|exception| exception.folder == *known.path);
     // Damage is of entries alone: exceptions are kept apart from them, and hold as long as the source's ids do.
     let holds = damage.is_some() && !void && ids_of(Some(&pair.source)).is_some();
     let exceptions: Vec<Exception> = of_folder().filter(|_| holds).cloned().collect();
@@ -73,9 +80,12 @@ pub async fn prepare(
     let mut former = FolderLedger::new();
     let (source, found_there) = loop {
         if forget {
-            // What stood there for a source that gives its ids anew is told by content, as long as the target's ids hold.
+            // What stood there for another folder, or under other ids, is told by content, as long as the target's ids hold.
             if before.target == target_path && same_ids(target.as_ref(), &before.target_ids) {
                 former = std::mem::take(&mut entries);
+            }
+            if !former.is_empty() && options.deletions != Deletions::Keep && !options.dry_run {
+                set_aside(ledger, &before, &former).await?;
             }
             entries = FolderLedger::new();
             before = unknown(&pair.source, &target_path, target.as_ref());
@@ -139,6 +149,7 @@ pub async fn prepare(
         vanished: Vec::new(),
         strays: Vec::new(),
         damage,
+        set_aside: false,
         incomplete: source.short,
     };
     if !work.steps.drop.is_empty() && !options.dry_run {
@@ -152,9 +163,25 @@ pub async fn prepare(
     if options.deletions != Deletions::Keep {
         let stands = |target: &MessageId| found_there.delta.unexplained.contains(target);
         let targets = former.iter().map(|entry| entry.target);
+        work.set_aside = !former.is_empty();
         work.strays = targets.filter(|target| work.ledger.source_of(target).is_none() && stands(target)).collect();
     }
     Ok(work)
+}
+
+/// Keeps what the ledger is about to forget of a folder under a name that no source folder has. Cut off before the pass has removed what
+/// has no like on the source any more, the next one finds it there, as a folder that is gone.
+async fn set_aside(ledger: &dyn Ledger, folder: &LedgerFolder, entries: &FolderLedger) -> Result<(), Stop> {
+    let aside = LedgerFolder { source: aside(&folder.source), source_object_id: None, ..folder.clone() };
+    ledger.put_folder(&aside).await?;
+    let entries = entries.iter().collect();
+    ledger.settle(&aside.source, &Settlement { entries, ..Settlement::default() }).await?;
+    Ok(())
+}
+
+/// Where the ledger keeps what it had forgotten of a folder: below it, so that it is left out where the folder is.
+pub fn aside(source: &FolderPath) -> FolderPath {
+    source.child("\u{1}before")
 }
 
 /// Lists both sides at once; a side that is known to hold nothing costs nothing.
@@ -310,6 +337,7 @@ pub async fn prepare_gone(
         vanished: Vec::new(),
         strays: Vec::new(),
         damage,
+        set_aside: false,
         incomplete: false,
     })
 }
@@ -324,8 +352,15 @@ fn unknown(source: &Folder, path: &FolderPath, target: Option<&Folder>) -> Ledge
         source_ids: ids_of(Some(source)).unwrap_or_default().to_owned(),
         target_ids: ids_of(target).unwrap_or_default().to_owned(),
         keywords: String::new(),
+        source_object_id: source.object_id.clone(),
         messages: 0,
     }
+}
+
+/// Whether a source folder is another one than the ledger knows by that name, whatever it gives its ids under: two folders may give
+/// theirs under the same (Cyrus makes a UIDVALIDITY of the second in which a folder is made).
+pub fn is_another(source: &Folder, known: &LedgerFolder) -> bool {
+    source.object_id.is_some() && known.source_object_id.is_some() && source.object_id != known.source_object_id
 }
 
 /// Under what a folder gives its ids.

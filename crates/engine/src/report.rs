@@ -180,6 +180,8 @@ pub struct Report {
     pub removed: u64,
     /// Messages moved on the target.
     pub moved: u64,
+    /// Folders renamed on the target, each with all that stands below it, because they were renamed on the source.
+    pub renamed: u64,
     /// Messages that were as they should be.
     pub unchanged: u64,
     /// Messages left behind or changed by the target, each by name; of this pass and earlier ones.

@@ -33,6 +33,8 @@ pub struct Summary {
     rebuilt: BTreeMap<FolderPath, FolderNote>,
     steps: Vec<Step>,
     unverified: BTreeMap<FolderPath, Unverified>,
+    /// Folders renamed on the target.
+    renamed: u64,
     /// A survey of both sides has been seen: from here on, errors are told in the report.
     pub surveyed: bool,
     /// How often the pass began.
@@ -68,6 +70,7 @@ impl Summary {
             rebuilt: BTreeMap::new(),
             steps: Vec::new(),
             unverified: BTreeMap::new(),
+            renamed: 0,
             surveyed: false,
             attempts: 0,
             discrepancies: Vec::new(),
@@ -84,6 +87,12 @@ impl Summary {
         self.surveyed = true;
         self.notes.clear();
         self.steps.clear();
+    }
+
+    /// A folder was renamed on the target, or would be.
+    pub fn renamed(&mut self, from: &FolderPath, to: &FolderPath) {
+        self.renamed += 1;
+        self.steps.push(Step::RenameFolder(from.clone(), to.clone()));
     }
 
     /// A folder was left out, renamed or refused.
@@ -130,10 +139,11 @@ impl Summary {
         ledger.bytes().await
     }
 
-    /// How many messages have been brought to their places, as a sign that things move on. Flags do not count: a target that
+    /// How many messages and folders have been brought to their places, as a sign that things move on. Flags do not count: a target that
     /// forgets them would keep a pass going for ever.
     pub fn volume_done(&self) -> u64 {
-        self.done.values().map(|done| done.copied.messages + done.found + done.removed + done.moved).sum()
+        let messages = self.done.values().map(|done| done.copied.messages + done.found + done.removed + done.moved);
+        self.renamed + messages.sum::<u64>()
     }
 
     /// Nothing has changed on either side.
@@ -174,7 +184,8 @@ impl Summary {
             let removed = work.removals();
             steps.extend(some(removed, Step::Remove(target.clone(), removed)));
         }
-        for gone in &plan.gone {
+        let used = |path: &FolderPath| plan.pairs.iter().any(|pair| pair.place.path() == path);
+        for gone in plan.gone.iter().filter(|gone| !used(&gone.target)) {
             steps.push(Step::DeleteFolder(gone.target.clone()));
         }
         for note in &plan.notes {
@@ -282,6 +293,7 @@ impl Summary {
                 self.done.values().map(|done| done.removed).sum()
             },
             moved: sum(|folder| folder.moved),
+            renamed: self.renamed,
             unchanged: sum(|folder| folder.unchanged),
             folders,
             source: self.source,

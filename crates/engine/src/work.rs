@@ -52,6 +52,8 @@ pub struct Work {
     pub strays: Vec<MessageId>,
     /// What was wrong with the folder's entries in the ledger, so that they were not believed.
     pub damage: Option<LedgerError>,
+    /// The ledger keeps what it knew of the folder before, until the strays are removed.
+    pub set_aside: bool,
     /// Something was not done that should have been: the folder is looked at again next time.
     pub incomplete: bool,
 }

@@ -59,6 +59,20 @@ impl FolderPath {
         names.push(name.into());
         Self(names)
     }
+
+    /// Whether this folder stands somewhere below that one.
+    pub fn is_below(&self, other: &Self) -> bool {
+        self.0.len() > other.0.len() && self.0.starts_with(&other.0)
+    }
+
+    /// Where this folder stands once `from` is called `to`: at `to` or below it if it stood at `from` or below it, else where it was.
+    #[must_use]
+    pub fn renamed(&self, from: &Self, to: &Self) -> Self {
+        match self.0.strip_prefix(&from.0[..]) {
+            Some(below) => Self::new(to.0.iter().chain(below)),
+            None => self.clone(),
+        }
+    }
 }
 
 /// For people and for files: names joined by `/`; a `/` or `\` inside a name is written with a `\` before it.
@@ -234,6 +248,16 @@ mod tests {
             let path = FolderPath::new(names);
             assert_eq!(FolderPath::from(path.to_string()), path);
         }
+    }
+
+    #[test]
+    fn what_stands_below_a_renamed_folder_goes_along() {
+        let (from, to) = (FolderPath::from("a/b"), FolderPath::from("c"));
+        for (path, expect) in [("a/b", "c"), ("a/b/x/y", "c/x/y"), ("a", "a"), ("a/bc", "a/bc"), ("b/a/b", "b/a/b")] {
+            assert_eq!(FolderPath::from(path).renamed(&from, &to).to_string(), expect);
+        }
+        assert!(FolderPath::from("a/b/x").is_below(&from));
+        assert!(!from.is_below(&from) && !FolderPath::from("a/bc").is_below(&from));
     }
 
     #[test]

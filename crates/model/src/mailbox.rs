@@ -155,6 +155,11 @@ pub trait Mailbox: Send {
     /// opened; `[survey.cheap]`: its cost does not grow with the number of messages.
     async fn survey(&mut self) -> Result<Survey>;
 
+    /// Fills in the object ids of these folders, as a survey gave them, where the store has such ids and a survey cannot tell them.
+    /// `[identify.cheap]`: one round trip at most, and none where the survey has told them. `[identify.unique]`: no two folders have the
+    /// same one.
+    async fn identify(&mut self, folders: &mut [Folder]) -> Result<()>;
+
     /// Like [`survey`](Self::survey), and also what costs more to learn: quota, bytes of every folder.
     async fn check(&mut self) -> Result<Survey>;
 
@@ -231,6 +236,20 @@ pub trait Target: Mailbox {
     /// Makes a folder, with its role where the store takes one, and the parents that it needs.
     /// `[create.idempotent]`: no error if it exists. Answers it as a survey would.
     async fn create_folder(&mut self, path: &FolderPath, role: Option<Role>) -> Result<Folder>;
+
+    /// Gives a folder that holds messages, or can, another name, and makes the parents that it needs (RFC 9051 §6.3.6). Answers it as a
+    /// survey would.
+    ///
+    /// - `[rename.keeps]` Its messages stay, each with its bytes, flags and internal date. If the folder gives its ids under what it
+    ///   gave them before, each names the same message.
+    /// - `[rename.below]` The folders below it go along, and keep as much.
+    /// - `[rename.subscriptions]` Subscriptions to it and to what is below it go along, although IMAP's RENAME leaves them.
+    /// - `[rename.no-overwrite]` If there is a folder of that name, it is an error, and nothing has changed.
+    /// - `[rename.not-inbox]` The inbox is never renamed: an error, and nothing has changed.
+    ///
+    /// # Errors
+    /// Cut off on the way, it may be done in part where the store has no such act; begun again, it is done whole.
+    async fn rename_folder(&mut self, folder: &Folder, to: &FolderPath) -> Result<Folder>;
 
     /// Removes an empty folder. `[delete.empty-only]`: one that holds messages is left alone, with an error.
     async fn delete_folder(&mut self, folder: &Folder) -> Result<()>;

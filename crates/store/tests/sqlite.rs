@@ -75,6 +75,7 @@ fn about(path: &FolderPath) -> LedgerFolder {
         source_ids: "1".into(),
         target_ids: "1".into(),
         keywords: String::new(),
+        source_object_id: None,
         messages: 0,
     }
 }
@@ -253,6 +254,45 @@ async fn a_file_cut_short_is_named_and_left_as_it_is() {
     place.bytes().await;
     std::fs::write(place.file(), &whole).expect("the file is written");
     assert_eq!(uids(&*place.open().await.expect("the ledger opens"), &second).await, [1, 2, 3, 4]);
+}
+
+/// A file of the first format, with what a run wrote into it, is brought up and keeps all.
+#[tokio::test]
+async fn a_file_of_the_first_format_is_brought_up() {
+    let place = Kept::fresh();
+    std::fs::create_dir(place.folder.path().join("state")).expect("the folder is made");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.file()).create_if_missing(true);
+    let mut connection = options.connect().await.expect("the database is made");
+    let tables = include_str!("../src/sqlite/0001-ledger.sql");
+    sqlx::raw_sql(tables).execute(&mut connection).await.expect("the tables are made");
+    let insert = sqlx::query("INSERT INTO pair (id, source, target, fence, writing) VALUES (1, ?, ?, 5, 0)");
+    let key = pair("alice");
+    let insert = insert.bind(&key.source).bind(&key.target).execute(&mut connection).await;
+    insert.expect("the pair is written");
+    let rows = "INSERT INTO folder (id, pair, source, target, source_watermark, target_watermark, source_ids, target_ids, messages,
+                highest) VALUES (1, 1, 'Größe', 'Size', 'source 1', 'target 1', '1', '1', 3, 3)";
+    sqlx::raw_sql(rows).execute(&mut connection).await.expect("the folder is written");
+    let segment = sqlx::query("INSERT INTO segment (folder, number, is_base, bytes) VALUES (1, 1, 0, ?)");
+    let segment = segment.bind(limosa_model::ledger::codec::encode_delta(&new(1..4)));
+    segment.execute(&mut connection).await.expect("the entries are written");
+    connection.close().await.expect("the database closes");
+
+    let ledger = place.open().await.expect("the ledger opens");
+    let path = FolderPath::from("Größe");
+    let known = LedgerFolder {
+        target: "Size".into(),
+        source_watermark: Some(Watermark::new("source 1")),
+        target_watermark: Some(Watermark::new("target 1")),
+        messages: 3,
+        ..about(&path)
+    };
+    assert_eq!(ledger.folders().await.expect("the folders are read"), std::slice::from_ref(&known));
+    assert_eq!(uids(&*ledger, &path).await, [1, 2, 3]);
+    let identified = LedgerFolder { source_object_id: Some("F1".into()), ..known };
+    ledger.put_folder(&identified).await.expect("the folder is put");
+    drop(ledger);
+    let ledger = place.open().await.expect("the ledger opens again");
+    assert_eq!(ledger.folders().await.expect("the folders are read"), [identified]);
 }
 
 #[tokio::test]

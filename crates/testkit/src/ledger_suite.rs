@@ -27,7 +27,7 @@ macro_rules! ledger_suite {
         $crate::ledger_suite!($fresh =>
             a_fresh_ledger_is_empty, a_folder_is_put, a_folder_is_put_again, settle_in_order, settle_known_folder, settle_atomic,
             settle_durable, settle_fenced, forgetting_leaves_only_the_folder, exceptions_end_and_are_replaced,
-            dropped_flags_are_named_once, removing_ends_everything, names_are_kept_apart,
+            dropped_flags_are_named_once, rename_keeps, rename_below, rename_no_overwrite, removing_ends_everything, names_are_kept_apart,
             messages_are_counted, compact_changes_nothing, writing_is_noted, an_ordinary_mailbox_takes_few_bytes);
     };
     ($fresh:expr => $($check:ident),*) => {
@@ -66,6 +66,7 @@ fn folder(path: &FolderPath) -> LedgerFolder {
         source_ids: "1".into(),
         target_ids: "1".into(),
         keywords: String::new(),
+        source_object_id: None,
         messages: 0,
     }
 }
@@ -173,11 +174,17 @@ pub async fn a_folder_is_put_again(place: &dyn Place) {
     let (ledger, inbox) = with_inbox(place).await;
     settle(&*ledger, &inbox, &full(&inbox)).await;
     let before = everything(&*ledger).await;
-    let put = LedgerFolder { target: "Elsewhere".into(), source_ids: "F2".into(), ..folder(&inbox) };
+    let put = LedgerFolder {
+        target: "Elsewhere".into(),
+        source_ids: "F2".into(),
+        source_object_id: Some("id".into()),
+        ..folder(&inbox)
+    };
     ledger.put_folder(&put).await.expect("the folder is put again");
     let mut expected = before;
     expected.0[0].target = "Elsewhere".into();
     expected.0[0].source_ids = "F2".into();
+    expected.0[0].source_object_id = Some("id".into());
     assert_eq!(everything(&*ledger).await, expected);
 }
 
@@ -259,6 +266,7 @@ pub async fn settle_fenced(place: &dyn Place) {
     fenced(first.settle(&inbox, &full(&inbox)).await);
     fenced(first.put_folder(&folder(&"New".into())).await);
     fenced(first.remove_folder(&inbox).await);
+    fenced(first.rename_folder(&inbox, &"New".into(), &"New".into()).await);
     fenced(first.compact(&inbox).await);
     fenced(first.set_writing(true).await.map(drop));
     assert_eq!(everything(&*second).await, before);
@@ -321,6 +329,57 @@ pub async fn dropped_flags_are_named_once(place: &dyn Place) {
     }
     let expected = [dropped(&inbox, "b"), dropped(&other, "a"), dropped(&other, "b"), dropped(&other, "c")];
     assert_eq!(ledger.dropped_flags().await.expect("the dropped flags are read"), expected);
+}
+
+/// `[rename.keeps]`: everything is known as it was, under the new name; also in the next life. The old name is free.
+pub async fn rename_keeps(place: &dyn Place) {
+    let ledger = opened(place).await;
+    let (from, to, target) = (FolderPath::from("Work"), FolderPath::from("Work/Old"), FolderPath::from("Arbeit"));
+    let known = LedgerFolder { source_object_id: Some("F1".into()), ..folder(&from) };
+    ledger.put_folder(&known).await.expect("the folder is put");
+    settle(&*ledger, &from, &full(&from)).await;
+    let (about, loaded, ..) = everything(&*ledger).await;
+    ledger.rename_folder(&from, &to, &target).await.expect("the folder is renamed");
+    drop(ledger);
+
+    let ledger = opened(place).await;
+    let renamed = LedgerFolder { source: to.clone(), target, ..about[0].clone() };
+    let expected = full(&to);
+    assert_eq!(everything(&*ledger).await, (vec![renamed], loaded, expected.exceptions, expected.dropped_flags));
+    ledger.put_folder(&folder(&from)).await.expect("a folder is put under the old name");
+    assert_eq!(entries(&*ledger, &from).await, []);
+    assert_eq!(entries(&*ledger, &to).await, expected.entries);
+}
+
+/// `[rename.below]`: what stands in the target folder or below it goes along; what only looks so stays.
+pub async fn rename_below(place: &dyn Place) {
+    let ledger = opened(place).await;
+    let places = [("a", "x"), ("a/b", "x/b"), ("c", "x/b/c"), ("d", "xb"), ("e", "y"), ("g", "x")];
+    for (source, target) in places {
+        let known = LedgerFolder { target: target.into(), ..folder(&source.into()) };
+        ledger.put_folder(&known).await.expect("the folder is put");
+    }
+    ledger.rename_folder(&"a".into(), &"n".into(), &"z/x".into()).await.expect("the folder is renamed");
+    ledger.rename_folder(&"e".into(), &"f".into(), &"y".into()).await.expect("only the source is renamed");
+    let found = folders(&*ledger).await.into_iter();
+    let found: Vec<_> = found.map(|folder| (folder.source.to_string(), folder.target.to_string())).collect();
+    let expected = [("a/b", "z/x/b"), ("c", "z/x/b/c"), ("d", "xb"), ("f", "y"), ("g", "z/x"), ("n", "z/x")];
+    assert_eq!(found, expected.map(|(source, target)| (source.to_owned(), target.to_owned())));
+}
+
+/// `[rename.no-overwrite]` `[rename.atomic]`
+pub async fn rename_no_overwrite(place: &dyn Place) {
+    let (ledger, inbox) = with_inbox(place).await;
+    for path in ["Work", "Work/Below"].map(FolderPath::from) {
+        ledger.put_folder(&folder(&path)).await.expect("the folder is put");
+        settle(&*ledger, &path, &full(&path)).await;
+    }
+    let before = everything(&*ledger).await;
+    for (source, to) in [("Work", &inbox), ("Unknown", &FolderPath::from("New"))] {
+        let error = ledger.rename_folder(&source.into(), to, &"New".into()).await.expect_err("it cannot be renamed");
+        assert!(matches!(error, LedgerError::Store { doing: "written", .. }), "{error:?}");
+        assert_eq!(everything(&*ledger).await, before);
+    }
 }
 
 /// Nothing is left of a folder removed; one of the same name later begins empty.

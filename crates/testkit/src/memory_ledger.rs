@@ -260,6 +260,30 @@ impl Ledger for MemoryLedger {
             kept.about.target = folder.target.clone();
             kept.about.source_ids = folder.source_ids.clone();
             kept.about.target_ids = folder.target_ids.clone();
+            kept.about.source_object_id = folder.source_object_id.clone();
+            Ok(())
+        })
+    }
+
+    async fn rename_folder(
+        &self,
+        source: &FolderPath,
+        to: &FolderPath,
+        target: &FolderPath,
+    ) -> Result<(), LedgerError> {
+        self.step("rename_folder", |disk| {
+            let before = known(disk, source)?.about.target.clone();
+            if source != to && disk.folders.contains_key(to) {
+                return Err(failed("written", format!("folder {to} is in the ledger already")));
+            }
+            for kept in disk.folders.values_mut() {
+                kept.about.target = kept.about.target.renamed(&before, target);
+            }
+            if let Some(mut kept) = disk.folders.remove(source) {
+                kept.about.source = to.clone();
+                kept.about.target = target.clone();
+                disk.folders.insert(to.clone(), kept);
+            }
             Ok(())
         })
     }

@@ -25,6 +25,7 @@ fn about(source: &FolderPath) -> LedgerFolder {
         source_ids: "1".into(),
         target_ids: "1".into(),
         keywords: String::new(),
+        source_object_id: None,
         messages: 0,
     }
 }

@@ -127,6 +127,7 @@ mod rendered {
         sizes_known: false,
         added_header: Some("X-Added: yes"),
         case_insensitive_folders: true,
+        surveys_object_ids: false,
         page: 2,
         ..MemoryTraits::default()
     }));

@@ -169,6 +169,7 @@ async fn a_ledgers_steps_are_numbered_among_the_others_and_cut_like_them() {
         source_ids: "1".into(),
         target_ids: "1".into(),
         keywords: String::new(),
+        source_object_id: None,
         messages: 0,
     };
     ledger.put_folder(&folder).await.unwrap_err();

@@ -91,6 +91,10 @@ impl Mailbox for NotingMailbox {
         self.inner.survey().await
     }
 
+    async fn identify(&mut self, folders: &mut [Folder]) -> Result<()> {
+        self.inner.identify(folders).await
+    }
+
     async fn check(&mut self) -> Result<Survey> {
         self.inner.check().await
     }

@@ -48,6 +48,7 @@ pub fn sample_report() -> Report {
         flags_set: 2,
         removed: 1,
         moved: 1,
+        renamed: 1,
         unchanged: 5,
         exceptions: vec![Exception {
             folder: folder.clone(),

@@ -8,6 +8,7 @@ mod costs;
 mod exceptions;
 mod fidelity;
 mod ledger;
+mod renames;
 mod soak;
 mod trouble;
 mod verify;

@@ -68,6 +68,18 @@ impl<'a> Account<'a> {
         snapshot
     }
 
+    /// The UIDs of a folder's messages, and under what they are given, as another client sees them.
+    pub async fn uids(&self, folder: &str) -> (String, Vec<u32>) {
+        let mut client = self.client().await;
+        let status = client.command(&format!("STATUS {} (UIDVALIDITY)", quoted(folder))).await.unwrap().text();
+        let validity = status.split_once("UIDVALIDITY ").unwrap().1;
+        let validity = validity.chars().take_while(char::is_ascii_digit).collect();
+        client.command(&format!("EXAMINE {}", quoted(folder))).await.unwrap();
+        let found = client.command("UID SEARCH ALL").await.unwrap().text();
+        let line = found.lines().find_map(|line| line.strip_prefix("* SEARCH")).unwrap();
+        (validity, line.split_ascii_whitespace().map(|uid| uid.parse().unwrap()).collect())
+    }
+
     async fn messages(&self, client: &mut Client, folder: &str) -> Vec<Seen> {
         let selected = client.command(&format!("EXAMINE {}", quoted(folder))).await.unwrap();
         if selected.text().contains("* 0 EXISTS") {
@@ -243,7 +255,7 @@ impl Run {
 
     /// It did nothing, since there was nothing to do.
     pub fn did_nothing(&self) -> &Self {
-        for figure in ["/copied/messages", "/found", "/flags_set", "/removed", "/moved"] {
+        for figure in ["/copied/messages", "/found", "/flags_set", "/removed", "/moved", "/renamed"] {
             assert_eq!(self.number(figure), 0, "{figure}: {self:#?}");
         }
         self

@@ -39,6 +39,8 @@ pub(crate) struct ImapMailbox {
     pub(crate) without_condstore: bool,
     /// LIST-STATUS was refused although the server offers it.
     pub(crate) without_list_status: bool,
+    /// X-GUID was refused although the server calls itself Dovecot: it may be in front of another one.
+    pub(crate) without_guid: bool,
 }
 
 impl ImapMailbox {
@@ -56,6 +58,7 @@ impl ImapMailbox {
             without_qresync: false,
             without_condstore: false,
             without_list_status: false,
+            without_guid: false,
         }
     }
 
@@ -82,6 +85,10 @@ impl ImapMailbox {
 impl Mailbox for ImapMailbox {
     async fn survey(&mut self) -> Result<Survey> {
         self.read_survey().await
+    }
+
+    async fn identify(&mut self, folders: &mut [Folder]) -> Result<()> {
+        self.read_object_ids(folders).await
     }
 
     async fn check(&mut self) -> Result<Survey> {
@@ -122,6 +129,10 @@ impl Mailbox for ImapMailbox {
 impl Target for ImapMailbox {
     async fn create_folder(&mut self, path: &FolderPath, role: Option<Role>) -> Result<Folder> {
         self.make_folder(path, role).await
+    }
+
+    async fn rename_folder(&mut self, folder: &Folder, to: &FolderPath) -> Result<Folder> {
+        self.rename(folder, to).await
     }
 
     async fn delete_folder(&mut self, folder: &Folder) -> Result<()> {

@@ -25,6 +25,7 @@ mod mailbox;
 mod names;
 mod position;
 mod relocate;
+mod rename;
 mod select;
 mod send_queue;
 mod settings;

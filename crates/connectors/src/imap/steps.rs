@@ -10,7 +10,7 @@ use limosa_model::{ConnectorError, ErrorKind, Flags, Folder, IdList, Retry, Scop
 use super::changes::uid_set;
 use super::connection::Done;
 use super::mailbox::ImapMailbox;
-use super::names::{is_inbox, kept_name};
+use super::names::{Names, is_inbox, kept_name};
 use super::survey::{Listed, raw};
 
 type Result<T> = std::result::Result<T, ConnectorError>;
@@ -19,7 +19,7 @@ type Result<T> = std::result::Result<T, ConnectorError>;
 const MARKINGS: u32 = 8;
 
 impl ImapMailbox {
-    fn refused(&self, doing: &str, folder: &Folder, done: &Done) -> ConnectorError {
+    pub(crate) fn refused(&self, doing: &str, folder: &Folder, done: &Done) -> ConnectorError {
         self.connection.place.refused(doing, Some(&folder.name), &done.refusal())
     }
 
@@ -143,17 +143,11 @@ impl ImapMailbox {
     pub(crate) async fn make_folder(&mut self, path: &FolderPath, role: Option<Role>) -> Result<Folder> {
         self.leave().await?;
         let names = self.names().await?;
-        let named = |path: &FolderPath| {
-            names.raw(path).map_err(|why| {
-                let text = format!("the folder \"{path}\" cannot be made on {}: {why}", self.connection.place.server());
-                ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Folder, text).hint("map it to another name")
-            })
-        };
-        let raw = named(path)?;
+        let raw = self.new_name(&names, path)?;
         let mut parents = Vec::new();
         let mut above = path.parent();
         while let Some(parent) = above {
-            parents.push(named(&parent)?);
+            parents.push(self.new_name(&names, &parent)?);
             above = parent.parent();
         }
         let special_use = role.and_then(Role::attribute).filter(|_| self.can_use(b"CREATE-SPECIAL-USE"));
@@ -187,6 +181,14 @@ impl ImapMailbox {
         }
     }
 
+    /// The raw name of a folder that is to be made.
+    pub(crate) fn new_name(&self, names: &Names, path: &FolderPath) -> Result<Vec<u8>> {
+        names.raw(path).map_err(|why| {
+            let text = format!("the folder \"{path}\" cannot be made on {}: {why}", self.connection.place.server());
+            ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Folder, text).hint("map it to another name")
+        })
+    }
+
     /// The folder, if it is there after this answer to CREATE.
     async fn find_made_folder(&mut self, raw: &[u8], done: &Done) -> Result<Option<Folder>> {
         // A name that cannot be is asked for by STATUS only: Cyrus 3.6 breaks down when it is to list `{3}`.
@@ -200,7 +202,7 @@ impl ImapMailbox {
     }
 
     /// The folder of this name as a survey shows it.
-    async fn find_folder(&mut self, raw: &[u8]) -> Result<Option<Folder>> {
+    pub(crate) async fn find_folder(&mut self, raw: &[u8]) -> Result<Option<Folder>> {
         let mut listed = self.list(raw, false).await?;
         // The name may hold characters that are wildcards in a pattern.
         let is_it = |name: &[u8]| name == raw || is_inbox(name) && is_inbox(raw);

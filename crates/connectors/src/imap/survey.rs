@@ -116,6 +116,11 @@ impl Listed {
         folders
     }
 
+    fn object_id(&self, name: &Bytes) -> Option<String> {
+        let id = self.statuses.get(&key(name))?.mailbox_id.as_ref()?;
+        Some(String::from_utf8_lossy(id).into_owned())
+    }
+
     fn folder(&self, entry: &ListEntry, names: &Names) -> Folder {
         let path = names.path(&entry.name);
         let status = self.statuses.get(&key(&entry.name));
@@ -134,14 +139,13 @@ impl Listed {
                 bytes: status.size,
             })
         });
-        let object_id = status.and_then(|status| status.mailbox_id.as_ref());
         Folder {
             role: if path.is_inbox() { Some(Role::Inbox) } else { role(entry) },
             path,
             name: kept_name(&entry.name),
             selectable,
             subscribed,
-            object_id: object_id.map(|id| String::from_utf8_lossy(id).into_owned()),
+            object_id: self.object_id(&entry.name),
             state,
         }
     }
@@ -187,6 +191,8 @@ impl ImapMailbox {
             highest_modseq: self.can_use(b"CONDSTORE"),
             // Cyrus 3.6 answers STATUS within LIST with freed memory in place of the id.
             mailbox_id: self.can_use(b"OBJECTID") && self.quirks().server() != Some("Cyrus"),
+            // Dovecot 2.3 has no OBJECTID, and the same under a name of its own.
+            guid: !self.without_guid && !self.can_use(b"OBJECTID") && self.quirks().server() == Some("Dovecot"),
             size: bytes && self.can_use(b"STATUS=SIZE"),
             ..StatusItems::default()
         }
@@ -224,6 +230,16 @@ impl ImapMailbox {
     /// Lists the folders that a pattern matches, with their counts.
     pub(crate) async fn list(&mut self, pattern: &[u8], bytes: bool) -> Result<Listed> {
         let items = self.status_items(bytes);
+        if let Some(listed) = self.list_with(pattern, items).await? {
+            return Ok(listed);
+        }
+        self.without_guid = true;
+        let items = StatusItems { guid: false, ..items };
+        Ok(self.list_with(pattern, items).await?.unwrap_or_default())
+    }
+
+    /// `None` if the server does not know X-GUID, of which it says nothing before.
+    async fn list_with(&mut self, pattern: &[u8], items: StatusItems) -> Result<Option<Listed>> {
         let extended = (self.can_use(b"LIST-EXTENDED") || self.can_use(b"LIST-STATUS")) && !self.without_list_status;
         let with_status = self.can_use(b"LIST-STATUS");
         let returns = ListReturn {
@@ -235,6 +251,9 @@ impl ImapMailbox {
         let mut listed = Listed::default();
         let mut plain = !extended;
         if extended && !self.ask_list(pattern, returns, false, &mut listed).await? {
+            if items.guid {
+                return Ok(None);
+            }
             // What is offered does not work: by the oldest means then.
             self.without_list_status = true;
             listed = Listed::default();
@@ -252,13 +271,38 @@ impl ImapMailbox {
         let ask = |name: &Bytes| self.connection.send(&Command::Status { folder: name, items });
         let tags: Vec<Tag> = uncounted.iter().map(ask).collect();
         let done = self.connection.finish(&tags, |data| listed.take(data)).await?;
+        if items.guid && done.iter().any(|done| done.status == Status::Bad) {
+            return Ok(None);
+        }
         for (name, done) in uncounted.iter().zip(&done) {
             // A folder that refuses has no counts. One that was just removed is still listed by Dovecot if others are below.
             if !done.is_ok() && done.refusal().reason == Reason::Missing {
                 listed.is_missing(name);
             }
         }
-        Ok(listed)
+        Ok(Some(listed))
+    }
+
+    /// Asks for the ids of folders that a survey could not tell: one round trip.
+    pub(crate) async fn read_object_ids(&mut self, folders: &mut [Folder]) -> Result<()> {
+        if !self.can_use(b"OBJECTID") || self.status_items(false).mailbox_id {
+            return Ok(());
+        }
+        self.connection.begin().await?;
+        let items = StatusItems { mailbox_id: true, ..StatusItems::default() };
+        let mut unknown: Vec<(Bytes, &mut Folder)> = Vec::new();
+        for folder in folders.iter_mut().filter(|folder| folder.selectable) {
+            unknown.push((raw(folder).into(), folder));
+        }
+        let ask = |(name, _): &(Bytes, _)| self.connection.send(&Command::Status { folder: name, items });
+        let tags: Vec<Tag> = unknown.iter().map(ask).collect();
+        let mut listed = Listed::default();
+        // A folder that refuses has no id.
+        self.connection.finish(&tags, |data| listed.take(data)).await?;
+        for (name, folder) in unknown {
+            folder.object_id = listed.object_id(&name);
+        }
+        Ok(())
     }
 
     /// False if the server did not understand.

@@ -235,6 +235,11 @@ impl Mailbox for MaildirConnection {
         self.survey_with(false).await
     }
 
+    /// A Maildir has no ids for its folders.
+    async fn identify(&mut self, _folders: &mut [Folder]) -> Result<()> {
+        Ok(())
+    }
+
     async fn check(&mut self) -> Result<Survey> {
         self.survey_with(true).await
     }

@@ -173,17 +173,44 @@ pub(super) fn make_folder(root: &Path, path: &FolderPath) -> Result<()> {
     if directory(root, path).is_ok() {
         return Ok(());
     }
-    if let Some(name) = forbidden_name(path) {
-        let what = format!("folder {path} cannot be made: a Maildir cannot hold the name \"{name}\"");
-        let error = ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Folder, what);
-        return Err(error.hint("map the folder to another name; \".\" and \"/\" cannot stand in one"));
-    }
-    let directory = root.join(directory_name(path));
+    let directory = allowed_directory(root, path)?;
     let made = make_directory(&directory, root)
         .and_then(|_| fs::write(directory.join("maildirfolder"), b""))
         .and_then(|()| make_parts(&directory, root))
         .and_then(|()| sync_folder(root));
     made.map_err(folder_io("made", &directory))
+}
+
+/// The directory of a folder that is to be made.
+fn allowed_directory(root: &Path, path: &FolderPath) -> Result<PathBuf> {
+    let Some(name) = forbidden_name(path) else { return Ok(root.join(directory_name(path))) };
+    let what = format!("folder {path} cannot be made: a Maildir cannot hold the name \"{name}\"");
+    let error = ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Folder, what);
+    Err(error.hint("map the folder to another name; \".\" and \"/\" cannot stand in one"))
+}
+
+/// Gives a folder and those below it another name.
+pub(super) fn rename_folder(root: &Path, from: &FolderPath, to: &FolderPath) -> Result<()> {
+    let refused = |what: String| ConnectorError::new(Scope::Folder, Retry::Never, ErrorKind::Folder, what);
+    if from.is_inbox() {
+        return Err(refused("the inbox cannot be renamed".into()));
+    }
+    directory(root, from)?;
+    let folders = folders(root).map_err(folder_io("read", root))?;
+    let mut ways = Vec::new();
+    for (path, directory) in folders.iter().filter(|(path, _)| *path == from || path.is_below(from)) {
+        let new = path.renamed(from, to);
+        let place = allowed_directory(root, &new)?;
+        if folders.contains_key(&new) || place.exists() {
+            return Err(refused(format!("folder {from} cannot be renamed to {to}: folder {new} is there already")));
+        }
+        ways.push((directory, place));
+    }
+    // The folder itself comes last: cut off before that, it is still there under its old name, to be renamed with what is left.
+    for (directory, place) in ways.into_iter().rev() {
+        fs::rename(directory, place).map_err(folder_io("renamed", directory))?;
+    }
+    sync_folder(root).map_err(folder_io("written", root))
 }
 
 /// Removes a folder that holds no messages; a message that arrives meanwhile stops it.

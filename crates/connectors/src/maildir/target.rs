@@ -136,6 +136,22 @@ impl Target for MaildirConnection {
         .await
     }
 
+    async fn rename_folder(&mut self, folder: &Folder, to: &FolderPath) -> Result<Folder> {
+        self.files = None;
+        let (root, from, to) = (self.root.clone(), folder.path.clone(), to.clone());
+        blocking(move || {
+            layout::rename_folder(&root, &from, &to)?;
+            let before = lists::subscriptions(&root).map_err(folder_io("read", &root))?;
+            for path in before.iter().filter(|path| **path == from || path.is_below(&from)) {
+                let moved = lists::subscribe(&root, &path.renamed(&from, &to), true);
+                moved.and_then(|()| lists::subscribe(&root, path, false)).map_err(folder_io("written", &root))?;
+            }
+            let subscriptions = lists::subscriptions(&root).map_err(folder_io("read", &root))?;
+            Ok(describe(&root, &to, layout::directory(&root, &to)?, &subscriptions, false))
+        })
+        .await
+    }
+
     async fn delete_folder(&mut self, folder: &Folder) -> Result<()> {
         self.files = None;
         let (root, path) = (self.root.clone(), folder.path.clone());

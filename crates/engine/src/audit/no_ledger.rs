@@ -26,6 +26,10 @@ impl Ledger for NoLedger {
         refused()
     }
 
+    async fn rename_folder(&self, _: &FolderPath, _: &FolderPath, _: &FolderPath) -> Result<(), LedgerError> {
+        refused()
+    }
+
     async fn remove_folder(&self, _source: &FolderPath) -> Result<(), LedgerError> {
         refused()
     }

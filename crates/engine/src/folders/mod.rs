@@ -4,6 +4,7 @@
 //!
 //! - [`left_out`]: which folders stay behind.
 //! - [`roles`], [`role_names`]: which folders are for the same thing, by SPECIAL-USE or by name.
+//! - [`renames`]: which folders were renamed on the source, and can be renamed on the target.
 //! - [`placing`], [`names`]: which paths are free on the target, and what it can take in a name.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ mod names;
 mod placing;
 #[cfg(test)]
 mod properties;
+pub mod renames;
 mod role_names;
 mod roles;
 #[cfg(test)]

@@ -76,6 +76,7 @@ fn ledger_folder(source: &FolderPath, target: &FolderPath) -> LedgerFolder {
         source_ids: String::new(),
         target_ids: String::new(),
         keywords: String::new(),
+        source_object_id: None,
         messages: 0,
     }
 }

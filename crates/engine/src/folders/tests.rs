@@ -45,6 +45,7 @@ fn known(source: &str, target: &str) -> LedgerFolder {
         source_ids: String::new(),
         target_ids: String::new(),
         keywords: String::new(),
+        source_object_id: None,
         messages: 0,
     }
 }

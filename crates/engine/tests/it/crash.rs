@@ -14,6 +14,8 @@ use crate::world::{World, contents, flags, put, put_bytes};
 
 struct Case {
     name: &'static str,
+    /// What the source holds at first.
+    mailbox: fn(&World),
     /// What happens before the pass that is cut.
     prepare: fn(&World),
     /// Whether a pass has settled before that.
@@ -44,10 +46,18 @@ fn mailbox(world: &World) {
     put_bytes(&world.source, "Lists", "Subject: draft\r\n\r\ntwo", &["\\Draft"]);
 }
 
-const CASES: [Case; 10] = [
-    Case { name: "first", settled: false, ledger: LedgerIs::Kept, prepare: |_| {} },
+/// Folders with one below another.
+fn family(world: &World) {
+    for (folder, name) in [("INBOX", "in"), ("A", "a-0"), ("A", "a-1"), ("A/Below", "below"), ("B", "b")] {
+        put(&world.source, folder, name, &["\\Seen"]);
+    }
+}
+
+const CASES: [Case; 19] = [
+    Case { name: "first", mailbox, settled: false, ledger: LedgerIs::Kept, prepare: |_| {} },
     Case {
         name: "target has some of it",
+        mailbox,
         settled: false,
         ledger: LedgerIs::Kept,
         prepare: |world| {
@@ -57,6 +67,7 @@ const CASES: [Case; 10] = [
     },
     Case {
         name: "changes",
+        mailbox,
         settled: true,
         ledger: LedgerIs::Kept,
         prepare: |world| {
@@ -70,6 +81,7 @@ const CASES: [Case; 10] = [
     },
     Case {
         name: "the target lost a message and forgot flags",
+        mailbox,
         settled: true,
         ledger: LedgerIs::Kept,
         prepare: |world| {
@@ -81,6 +93,7 @@ const CASES: [Case; 10] = [
     },
     Case {
         name: "a folder ends",
+        mailbox,
         settled: true,
         ledger: LedgerIs::Kept,
         prepare: |world| {
@@ -90,6 +103,7 @@ const CASES: [Case; 10] = [
     },
     Case {
         name: "renamed and renumbered",
+        mailbox,
         settled: true,
         ledger: LedgerIs::Kept,
         prepare: |world| {
@@ -100,6 +114,7 @@ const CASES: [Case; 10] = [
     },
     Case {
         name: "same headers, other bodies",
+        mailbox,
         settled: false,
         ledger: LedgerIs::Kept,
         prepare: |world| {
@@ -109,9 +124,99 @@ const CASES: [Case; 10] = [
             put_bytes(&world.target, "INBOX", "Message-ID: <same@x>\r\n\r\nbb", &[]);
         },
     },
-    Case { name: "the ledger is a backup", settled: true, ledger: LedgerIs::Old, prepare: mail_comes },
-    Case { name: "the ledger is gone", settled: true, ledger: LedgerIs::Gone, prepare: mail_comes },
-    Case { name: "the ledger is damaged", settled: true, ledger: LedgerIs::Damaged, prepare: mail_comes },
+    Case { name: "the ledger is a backup", mailbox, settled: true, ledger: LedgerIs::Old, prepare: mail_comes },
+    Case { name: "the ledger is gone", mailbox, settled: true, ledger: LedgerIs::Gone, prepare: mail_comes },
+    Case { name: "the ledger is damaged", mailbox, settled: true, ledger: LedgerIs::Damaged, prepare: mail_comes },
+    Case {
+        name: "a folder is renamed",
+        mailbox: family,
+        settled: true,
+        ledger: LedgerIs::Kept,
+        prepare: |world| world.source.rename_folder("B", "C/B"),
+    },
+    Case {
+        name: "a folder is renamed with others below it",
+        mailbox: family,
+        settled: true,
+        ledger: LedgerIs::Kept,
+        prepare: |world| world.source.rename_folder("A", "Z"),
+    },
+    Case {
+        name: "a folder is renamed, and on the target somebody reads in it",
+        mailbox: family,
+        settled: true,
+        ledger: LedgerIs::Kept,
+        prepare: |world| {
+            world.source.rename_folder("A", "Z");
+            let there = world.target.contents("A");
+            world.target.set_flags("A", &there[0].id, &flags(&[]));
+        },
+    },
+    Case {
+        name: "two folders change names",
+        mailbox: family,
+        settled: true,
+        ledger: LedgerIs::Kept,
+        prepare: |world| {
+            world.source.rename_folder("A", "Between");
+            world.source.rename_folder("B", "A");
+            world.source.rename_folder("Between", "B");
+        },
+    },
+    Case {
+        name: "a folder takes the name of another one that is renamed",
+        mailbox: family,
+        settled: true,
+        ledger: LedgerIs::Kept,
+        prepare: |world| {
+            world.source.rename_folder("B", "C");
+            world.source.rename_folder("A", "B");
+        },
+    },
+    Case {
+        name: "a folder is renamed, and another one made under the old name",
+        mailbox: family,
+        settled: true,
+        ledger: LedgerIs::Kept,
+        prepare: |world| {
+            world.source.rename_folder("A", "Z");
+            put(&world.source, "A", "anew", &[]);
+        },
+    },
+    Case {
+        name: "a folder is renamed and changed",
+        mailbox: family,
+        settled: true,
+        ledger: LedgerIs::Kept,
+        prepare: |world| {
+            world.source.rename_folder("A", "Z");
+            let ids: Vec<_> = world.source.contents("Z").into_iter().map(|message| message.id).collect();
+            world.source.set_flags("Z", &ids[0], &flags(&["\\Flagged"]));
+            world.source.move_message("Z", &ids[1], "B");
+            put(&world.source, "Z/Below", "new", &[]);
+        },
+    },
+    Case {
+        name: "a folder ends and is made anew",
+        mailbox: family,
+        settled: true,
+        ledger: LedgerIs::Kept,
+        prepare: |world| {
+            world.source.delete_folder("A");
+            put(&world.source, "A", "anew", &[]);
+        },
+    },
+    Case {
+        name: "folders are renamed where others were",
+        mailbox: family,
+        settled: true,
+        ledger: LedgerIs::Kept,
+        prepare: |world| {
+            world.source.delete_folder("B");
+            world.source.rename_folder("A", "B");
+            world.source.rename_folder("B/Below", "A");
+        },
+    },
 ];
 
 /// New mail in a folder that is known and one that is not, and other flags: what needs no ledger to be told.
@@ -125,12 +230,13 @@ fn mail_comes(world: &World) {
 
 fn kinds() -> Vec<(&'static str, MemoryTraits, MemoryTraits)> {
     let friendly = MemoryTraits::default;
+    let asked = || MemoryTraits { surveys_object_ids: false, ..friendly() };
     let batches = || MemoryTraits { batch: 3, window: 8, late_landing: true, ..friendly() };
     let poor =
         || MemoryTraits { changes: Changes::FlagsUnseen, receipts_with_ids: false, object_ids: false, ..friendly() };
     vec![
         ("friendly → friendly", friendly(), friendly()),
-        ("friendly → batches that land late", friendly(), batches()),
+        ("asked for object ids → batches that land late", asked(), batches()),
         ("awkward → no ids in receipts", MemoryTraits::awkward(), poor()),
         ("poor → awkward", poor(), MemoryTraits::awkward()),
     ]
@@ -139,7 +245,7 @@ fn kinds() -> Vec<(&'static str, MemoryTraits, MemoryTraits)> {
 async fn begin(case: &Case, source: &MemoryTraits, target: &MemoryTraits) -> World {
     let mut world = World::new(source.clone(), target.clone());
     world.options.attempts = Attempts(2);
-    mailbox(&world);
+    (case.mailbox)(&world);
     if case.settled {
         assert_ne!(world.pass().await.outcome, Outcome::Unfinished);
     }
@@ -240,7 +346,7 @@ async fn ids_that_become_void_before_a_first_pass_has_ended_are_not_believed() {
 }
 
 /// Every how many-th step of the second run is cut; which of them changes with the seed.
-const SECOND_STRIDE: u64 = 7;
+const SECOND_STRIDE: u64 = 11;
 
 /// Cut, begun again and cut again: the worst that recovery can meet.
 async fn twice(kinds: impl IntoIterator<Item = (&'static str, MemoryTraits, MemoryTraits)>) {

@@ -6,4 +6,5 @@ mod ledger;
 mod passes;
 mod recovery;
 mod refusals;
+mod renames;
 mod world;

@@ -307,6 +307,8 @@ pub struct StatusItems {
     pub deleted: bool,
     /// The folder's id; needs OBJECTID.
     pub mailbox_id: bool,
+    /// The same from a Dovecot without OBJECTID (`X-GUID`, which is not announced).
+    pub guid: bool,
     /// Largest message that APPEND takes; needs APPENDLIMIT.
     pub append_limit: bool,
 }

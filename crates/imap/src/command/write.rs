@@ -211,6 +211,7 @@ fn status_words(items: StatusItems) -> impl Iterator<Item = &'static str> {
         (items.size, "SIZE"),
         (items.deleted, "DELETED"),
         (items.mailbox_id, "MAILBOXID"),
+        (items.guid, "X-GUID"),
         (items.append_limit, "APPENDLIMIT"),
     ])
 }

@@ -47,7 +47,7 @@ pub struct FolderStatus {
     pub size: Option<u64>,
     /// Number of messages flagged `\Deleted` (RFC 9208).
     pub deleted: Option<u64>,
-    /// The folder's stable id (RFC 8474).
+    /// The folder's stable id (RFC 8474; Dovecot's X-GUID).
     pub mailbox_id: Option<Bytes>,
     /// Largest message that APPEND takes; `Some(None)`: no limit (RFC 7889).
     pub append_limit: Option<Option<u64>>,
@@ -241,7 +241,7 @@ fn status_item(status: &mut FolderStatus, name: &[u8], value: &Value) -> bool {
         b"RECENT" => put(&mut status.recent, value.number()),
         b"SIZE" => put(&mut status.size, value.number()),
         b"DELETED" => put(&mut status.deleted, value.number()),
-        b"MAILBOXID" => {
+        b"MAILBOXID" | b"X-GUID" => {
             let id = match value {
                 Value::List(values) => values.first().and_then(Value::bytes),
                 other => other.bytes(),

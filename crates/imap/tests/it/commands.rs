@@ -152,11 +152,12 @@ fn listing() {
         size: true,
         deleted: true,
         mailbox_id: true,
+        guid: true,
         append_limit: true,
     };
     check(
         &Command::Status { folder: b"a b", items: every },
-        "STATUS \"a b\" (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ UNSEEN RECENT SIZE DELETED MAILBOXID APPENDLIMIT)",
+        "STATUS \"a b\" (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ UNSEEN RECENT SIZE DELETED MAILBOXID X-GUID APPENDLIMIT)",
     );
 }
 

@@ -407,6 +407,7 @@ const FOLDER_LINES: &[Case] = &[
     ("LSUB and XLIST", b"* lsub () \".\" a\r\n* XLIST (\\Inbox) \"/\" Inbox\r\n", "lsub () . <a>\nlist (\\Inbox) / <Inbox>"),
     ("without a name", b"* LIST () \"/\"\r\n", "unknown LIST [[], \"/\"]"),
     ("counts", b"* STATUS \"a b\" (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3 UNSEEN 4 HIGHESTMODSEQ 5 SIZE 6000000000 DELETED 7 RECENT 8)\r\n", "status a b messages=1 uidnext=2 uidvalidity=3 modseq=5 unseen=4 recent=8 size=6000000000 deleted=7"),
+    ("Dovecot's own ids", b"* STATUS x (X-GUID 137bba0b)\r\n", "status x id=137bba0b"),
     ("counts with ids and limits", b"* STATUS x (MAILBOXID (F1) APPENDLIMIT NIL)\r\n* STATUS x (APPENDLIMIT 9 MAILBOXID F1)\r\n", "status x id=F1 limit=None\nstatus x id=F1 limit=Some(9)"),
     ("counts odd", b"* STATUS x (MESSAGES -1 UIDNEXT 0 UIDVALIDITY 4294967296 X-Y (z) UNSEEN 2) \r\n", "status x uidnext=0 unseen=2 ?MESSAGES=-1 ?UIDVALIDITY=4294967296 ?X-Y=[z]"),
     ("count without a number", b"* STATUS x (UNSEEN 2 MESSAGES)\r\n", "status x unseen=2 ?MESSAGES=NIL"),

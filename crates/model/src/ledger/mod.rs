@@ -123,6 +123,8 @@ pub struct LedgerFolder {
     pub target_ids: String,
     /// By which [`Keywords`](crate::Keywords) flags were translated when the folder was last compared: their fingerprint.
     pub keywords: String,
+    /// The source folder's [`object_id`](crate::Folder::object_id), where it was told: by it the folder is known again when it is renamed.
+    pub source_object_id: Option<String>,
     /// Number of entries.
     pub messages: u64,
 }
@@ -180,9 +182,19 @@ pub trait Ledger: Send + Sync {
     /// forgets the folder makes it whole. `[load.damaged]`
     async fn load(&self, source: &FolderPath) -> Result<FolderLedger, LedgerError>;
 
-    /// Makes a folder known, or changes its target and under what ids are given; entries stay. Watermarks, keywords and the number of
-    /// entries move with a settlement only: those given here are not looked at.
+    /// Makes a folder known, or changes its target, its object id and under what ids are given; entries stay. Watermarks, keywords and the
+    /// number of entries move with a settlement only: those given here are not looked at.
     async fn put_folder(&self, folder: &LedgerFolder) -> Result<(), LedgerError>;
+
+    /// The source folder `source` is called `to` from now on, and stands in `target`. Everything known of it stays
+    /// (`[rename.keeps]`). Whatever else is known to stand in the old target folder or below it stands in the new one or below that: a
+    /// target that renames a folder takes along what is below it (`[rename.below]`).
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`] when `source` is not known, or another folder is known by the name `to`
+    /// (`[rename.no-overwrite]`). Nothing was written then (`[rename.atomic]`).
+    async fn rename_folder(&self, source: &FolderPath, to: &FolderPath, target: &FolderPath)
+    -> Result<(), LedgerError>;
 
     /// Ends a folder and all that is known of it. No error if it is not known.
     async fn remove_folder(&self, source: &FolderPath) -> Result<(), LedgerError>;

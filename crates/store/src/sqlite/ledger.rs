@@ -203,7 +203,8 @@ impl Ledger for SqliteLedger {
     async fn folders(&self) -> Result<Vec<LedgerFolder>> {
         let mut connection = self.store.connection().await;
         let rows = sqlx::query(
-            "SELECT source, target, source_watermark, target_watermark, source_ids, target_ids, keywords, messages
+            "SELECT source, target, source_watermark, target_watermark, source_ids, target_ids, keywords, messages,
+             source_object_id
              FROM folder WHERE pair = ?",
         );
         let rows = rows.bind(self.pair).fetch_all(&mut *connection).await.map_err(unread)?;
@@ -238,12 +239,38 @@ impl Ledger for SqliteLedger {
         let mut connection = self.store.connection().await;
         let mut transaction = self.begin(&mut connection).await?;
         let put = sqlx::query(
-            "INSERT INTO folder (pair, source, target, source_ids, target_ids, messages, highest) VALUES (?, ?, ?, ?, ?, 0, 0)
+            "INSERT INTO folder (pair, source, target, source_ids, target_ids, source_object_id, messages, highest)
+             VALUES (?, ?, ?, ?, ?, ?, 0, 0)
              ON CONFLICT (pair, source) DO UPDATE SET target = excluded.target, source_ids = excluded.source_ids,
-             target_ids = excluded.target_ids",
+             target_ids = excluded.target_ids, source_object_id = excluded.source_object_id",
         );
         let put = put.bind(self.pair).bind(folder.source.to_string()).bind(folder.target.to_string());
-        put.bind(&folder.source_ids).bind(&folder.target_ids).execute(&mut *transaction).await.map_err(unwritten)?;
+        let put = put.bind(&folder.source_ids).bind(&folder.target_ids).bind(&folder.source_object_id);
+        put.execute(&mut *transaction).await.map_err(unwritten)?;
+        transaction.commit().await.map_err(unwritten)
+    }
+
+    async fn rename_folder(&self, source: &FolderPath, to: &FolderPath, target: &FolderPath) -> Result<()> {
+        let mut connection = self.store.connection().await;
+        let mut transaction = self.begin(&mut connection).await?;
+        let folder = self.known_folder(&mut transaction, source).await?;
+        let stood = sqlx::query("SELECT target FROM folder WHERE id = ?").bind(folder.id);
+        let stood = stood.fetch_one(&mut *transaction).await.and_then(|row| path(&row, 0)).map_err(unwritten)?;
+        // A name that another folder has breaks UNIQUE.
+        let rename = sqlx::query("UPDATE folder SET source = ?, target = ? WHERE id = ?");
+        let rename = rename.bind(to.to_string()).bind(target.to_string()).bind(folder.id);
+        rename.execute(&mut *transaction).await.map_err(unwritten)?;
+        let others = sqlx::query("SELECT id, target FROM folder WHERE pair = ? AND id <> ?");
+        let others = others.bind(self.pair).bind(folder.id).fetch_all(&mut *transaction).await.map_err(unwritten)?;
+        for row in others {
+            let (id, stands): (i64, _) = (row.try_get(0).map_err(unwritten)?, path(&row, 1).map_err(unwritten)?);
+            let stands_now = stands.renamed(&stood, target);
+            if stands_now != stands {
+                let update = sqlx::query("UPDATE folder SET target = ? WHERE id = ?");
+                let update = update.bind(stands_now.to_string()).bind(id);
+                update.execute(&mut *transaction).await.map_err(unwritten)?;
+            }
+        }
         transaction.commit().await.map_err(unwritten)
     }
 
@@ -366,6 +393,7 @@ fn read_folder(row: &SqliteRow) -> std::result::Result<(LedgerFolder, Option<i64
         source_ids: row.try_get(4)?,
         target_ids: row.try_get(5)?,
         keywords: row.try_get(6)?,
+        source_object_id: row.try_get(8)?,
         messages: 0,
     };
     Ok((folder, row.try_get(7)?))

@@ -11,7 +11,8 @@ use super::{BEGIN_WRITE, Doing, FORMAT};
 use crate::lock::{FileLock, private_file, private_folder};
 
 /// What brings the tables from each format to the next; each ends by setting `user_version` to its place in the list.
-pub(super) const MIGRATIONS: [&str; 2] = [include_str!("0001-ledger.sql"), include_str!("0002-exceptions.sql")];
+pub(super) const MIGRATIONS: [&str; 3] =
+    [include_str!("0001-ledger.sql"), include_str!("0002-object-ids.sql"), include_str!("0003-exceptions.sql")];
 
 /// Marks the file as ours for `file` and for ourselves: "Lims" in ASCII.
 const APPLICATION_ID: i64 = 0x4C69_6D73;

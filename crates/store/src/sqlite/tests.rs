@@ -33,6 +33,7 @@ async fn check(fail: &'static str, work: &'static str, expected: &str) {
         source_ids: "1".into(),
         target_ids: "1".into(),
         keywords: String::new(),
+        source_object_id: None,
         messages: 0,
     };
     ledger.put_folder(&about).await.expect("the folder is put");

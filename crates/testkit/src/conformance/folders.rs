@@ -1,5 +1,7 @@
-//! Checks of what a target does with folders and with messages that stand there: `[create.*]`, `[delete.*]`,
-//! `[subscribe.*]`, `[remove.*]`, `[relocate.*]`.
+//! Checks of what a target does with folders and with messages that stand there: `[create.*]`, `[identify.*]`, `[delete.*]`,
+//! `[subscribe.*]`, `[remove.*]`, `[relocate.*]`. `[rename.*]` are in [`renaming`](super::renaming).
+
+use std::collections::BTreeSet;
 
 use limosa_model::{Flags, Folder, FolderPath, IdList, MessageId, Role, SystemFlags, Target};
 
@@ -10,7 +12,7 @@ use super::harness::{Harness, Seen};
 use super::samples::{NAMES, numbered};
 use super::writing::open_folder;
 
-async fn open(harness: &dyn Harness) -> Box<dyn Target> {
+pub(super) async fn open(harness: &dyn Harness) -> Box<dyn Target> {
     harness.reset().await;
     harness.connector().open_target().await.expect("open")
 }
@@ -36,7 +38,6 @@ pub async fn create_answers_as_survey(harness: &dyn Harness) {
         let surveyed = folder_of(target.as_mut(), &path).await;
         assert_eq!(made, surveyed);
         assert!(made.selectable);
-        assert_eq!(made.object_id.is_some(), harness.declared().object_ids, "ids that outlive a rename");
         store_all(target.as_mut(), &made, &[numbered(0)]).await;
         assert_written(harness, &path, &[numbered(0)]).await;
     }
@@ -76,6 +77,43 @@ pub async fn create_role(harness: &dyn Harness) {
     }
     store_all(target.as_mut(), &made, &[numbered(0)]).await;
     assert_eq!(harness.contents(&path).await.len(), 1);
+}
+
+/// `[identify.cheap]`
+pub async fn identify_cheap(harness: &dyn Harness) {
+    harness.reset().await;
+    for path in ["One", "Two", "Three/Four"].map(FolderPath::from) {
+        harness.make_folder(&path).await;
+    }
+    let connector = harness.connector();
+    let mut mailbox = connector.open().await.expect("open");
+    let mut folders = mailbox.survey().await.expect("a survey").folders;
+    let told = folders.iter().filter(|folder| folder.selectable).all(|folder| folder.object_id.is_some());
+    let before = connector.meter().read().round_trips;
+    mailbox.identify(&mut folders).await.expect("identified");
+    let took = connector.meter().read().round_trips - before;
+    let wanted = harness.declared().object_ids && !told;
+    assert!(took <= u64::from(wanted), "it took {took} round trips");
+}
+
+/// `[identify.unique]`: no two folders have the same id, and each has the same one the next time.
+pub async fn identify_unique(harness: &dyn Harness) {
+    harness.reset().await;
+    for path in ["One", "Two", "Three/Four"].map(FolderPath::from) {
+        harness.make_folder(&path).await;
+    }
+    let mut mailbox = harness.connector().open().await.expect("open");
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let mut folders = mailbox.survey().await.expect("a survey").folders;
+        folders.retain(|folder| folder.selectable);
+        mailbox.identify(&mut folders).await.expect("identified");
+        told.push(folders.into_iter().map(|folder| (folder.path, folder.object_id)).collect::<Vec<_>>());
+    }
+    assert_eq!(told[0], told[1]);
+    let ids: BTreeSet<&String> = told[0].iter().filter_map(|(_, id)| id.as_ref()).collect();
+    let expected = if harness.declared().object_ids { told[0].len() } else { 0 };
+    assert_eq!(ids.len(), expected, "ids that outlive a rename: {told:?}");
 }
 
 /// An empty folder can be removed; what is below it stays.
@@ -127,7 +165,7 @@ pub async fn subscribe_idempotent(harness: &dyn Harness) {
     }
 }
 
-async fn filled(harness: &dyn Harness, path: &FolderPath) -> (Box<dyn Target>, Folder, Vec<MessageId>) {
+pub(super) async fn filled(harness: &dyn Harness, path: &FolderPath) -> (Box<dyn Target>, Folder, Vec<MessageId>) {
     let (mut target, _) = open_folder(harness, path).await;
     put_numbered(harness, path, 0..6).await;
     let folder = folder_of(target.as_mut(), path).await;
@@ -141,7 +179,7 @@ async fn read_one(target: &mut dyn Target, folder: &Folder, id: &MessageId) -> S
     came.into_iter().map(|(id, came)| whole(&id, came)).next().expect("one message")
 }
 
-fn list_of(ids: &[MessageId]) -> IdList {
+pub(super) fn list_of(ids: &[MessageId]) -> IdList {
     ids.iter().cloned().collect()
 }
 

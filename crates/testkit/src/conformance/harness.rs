@@ -35,7 +35,7 @@ pub struct Declared {
     pub proves_unchanged: bool,
     /// Ids are UIDs, which grow with arrival.
     pub ids_ordered: bool,
-    /// Folders have ids that outlive a rename.
+    /// Folders have ids that outlive a rename, in a survey or when they are asked for.
     pub object_ids: bool,
     /// Messages are stored in batches: one refused message may roll others back.
     pub batches: bool,

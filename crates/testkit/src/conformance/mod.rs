@@ -9,6 +9,7 @@ mod drive;
 mod folders;
 mod harness;
 mod reading;
+mod renaming;
 mod samples;
 mod surveying;
 mod writing;
@@ -18,6 +19,7 @@ pub use drive::{Listing, folder_of, list, read_all, store_all};
 pub use folders::*;
 pub use harness::{Declared, Harness, Seen};
 pub use reading::*;
+pub use renaming::*;
 pub use samples::{Sample, samples};
 pub use surveying::*;
 pub use writing::*;
@@ -39,6 +41,8 @@ macro_rules! conformance_suite {
             write_whole write_exact write_in_order write_receipt write_receipt_ids write_abort write_short write_over_long
             write_unknown_size write_without_date write_alone write_permanent_flags
             create_idempotent create_answers_as_survey create_names create_role
+            identify_cheap identify_unique
+            rename_keeps rename_below rename_subscriptions rename_no_overwrite rename_not_inbox
             delete_empty delete_empty_only subscribe_idempotent
             set_flags_exactly set_flags_passes_over_gone remove_only remove_passes_over_gone relocate_once
             relocate_tells_ids

@@ -198,6 +198,20 @@ impl Mailbox for MemoryConnection {
         self.call("survey", |state| Ok(survey(state, false))).await
     }
 
+    async fn identify(&mut self, folders: &mut [Folder]) -> Result<()> {
+        let traits = self.server.traits();
+        if !traits.object_ids || traits.surveys_object_ids {
+            return Ok(());
+        }
+        self.call("identify", |state| {
+            for folder in folders {
+                folder.object_id = state.object_id(&folder.path);
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn check(&mut self) -> Result<Survey> {
         self.call("check", |state| Ok(survey(state, true))).await
     }

@@ -194,23 +194,9 @@ impl MemoryServer {
     /// Renames a folder and all below it; ids, object ids and watermarks stay.
     ///
     /// # Panics
-    /// If there is no such folder, or the new name is taken.
+    /// If there is no such folder, it is the inbox, or the new name is taken.
     pub fn rename_folder(&self, from: impl Into<FolderPath>, to: impl Into<FolderPath>) {
-        let mut state = self.lock();
-        let (from, to) = (from.into(), to.into());
-        let from = state.resolve(&from).expect("no such folder");
-        assert!(state.resolve(&to).is_none(), "the new name is taken");
-        if let Some(parent) = to.parent() {
-            state.make(&parent, false);
-        }
-        let depth = from.names().len();
-        let below: Vec<FolderPath> =
-            state.folders.keys().filter(|path| path.names().starts_with(from.names())).cloned().collect();
-        for path in below {
-            let folder = state.folders.remove(&path).expect("just listed");
-            let names = to.names().iter().chain(&path.names()[depth..]).cloned();
-            state.folders.insert(FolderPath::new(names), folder);
-        }
+        self.lock().rename(&from.into(), &to.into()).expect("it can be renamed");
     }
 
     /// Removes a folder with all messages in it and the folders below it; false when it is gone already.

@@ -274,10 +274,38 @@ impl State {
             selectable: folder.selectable,
             role: folder.role.filter(|role| self.traits.roles || *role == Role::Inbox),
             subscribed: folder.subscribed,
-            object_id: self.traits.object_ids.then(|| format!("F{:08}", folder.number)),
+            object_id: self.traits.surveys_object_ids.then(|| self.object_id(&path)).flatten(),
             state: folder.selectable.then_some(state),
             path,
         })
+    }
+
+    /// A folder's id that outlives a rename, where folders have one.
+    pub fn object_id(&self, path: &FolderPath) -> Option<String> {
+        let folder = self.folders.get(&self.resolve(path)?)?;
+        self.traits.object_ids.then(|| format!("F{:08}", folder.number))
+    }
+
+    /// Gives a folder and all below it another name, and makes the parents it needs; everything else of them stays.
+    pub fn rename(&mut self, from: &FolderPath, to: &FolderPath) -> Result<()> {
+        let Some(from) = self.resolve(from) else {
+            return Err(folder_error(ErrorKind::Gone, format!("folder {from} is not there")));
+        };
+        if from.is_inbox() {
+            return Err(folder_error(ErrorKind::Folder, "the inbox cannot be renamed"));
+        }
+        if self.resolve(to).is_some() {
+            return Err(folder_error(ErrorKind::Folder, format!("folder {to} is there already")));
+        }
+        if to.is_below(&from) {
+            return Err(folder_error(ErrorKind::Folder, format!("folder {from} cannot come to stand below itself")));
+        }
+        if let Some(parent) = to.parent() {
+            self.make(&parent, false);
+        }
+        let folders = std::mem::take(&mut self.folders);
+        self.folders = folders.into_iter().map(|(path, folder)| (path.renamed(&from, to), folder)).collect();
+        Ok(())
     }
 
     /// Whether there are folders below this one.

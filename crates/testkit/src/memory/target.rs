@@ -36,6 +36,16 @@ impl Target for MemoryConnection {
         .await
     }
 
+    async fn rename_folder(&mut self, folder: &Folder, to: &FolderPath) -> Result<Folder> {
+        self.call("rename_folder", |state| {
+            writable(state)?;
+            state.open(folder)?;
+            state.rename(&folder.path, to)?;
+            state.describe(to).ok_or_else(|| folder_error(ErrorKind::Gone, format!("folder {to} is not there")))
+        })
+        .await
+    }
+
     async fn delete_folder(&mut self, folder: &Folder) -> Result<()> {
         self.call("delete_folder", |state| {
             writable(state)?;

@@ -67,6 +67,8 @@ pub struct MemoryTraits {
     pub roles: bool,
     /// Whether folders have ids that outlive a rename.
     pub object_ids: bool,
+    /// Whether a survey tells them; elsewhere they have to be asked for (Cyrus).
+    pub surveys_object_ids: bool,
     /// Whether nothing can be written.
     pub read_only: bool,
     /// Messages on one page of a listing.
@@ -97,6 +99,7 @@ impl Default for MemoryTraits {
             flat_inbox: false,
             roles: true,
             object_ids: true,
+            surveys_object_ids: true,
             read_only: false,
             page: 10_000,
             piece: 64 * 1024,

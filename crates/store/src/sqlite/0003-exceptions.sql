@@ -10,4 +10,4 @@ ALTER TABLE exception ADD COLUMN approved_at INTEGER;
 -- By which table keywords were translated when the folder was last compared; empty where by none.
 ALTER TABLE folder ADD COLUMN keywords TEXT NOT NULL DEFAULT '';
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
