@@ -45,7 +45,8 @@ pub async fn copy(
         let stretches = work.steps.copy.chunks(MESSAGES_A_UNIT);
         stretches.into_iter().map(move |ids| Unit { folder, ids, batching: Batching::Free })
     });
-    let shared = Arc::new(Shared::new(routes.collect(), units.collect(), limits.clone(), progress.clone()));
+    let shared = Shared::new(routes.collect(), units.collect(), limits.clone(), progress.clone());
+    let shared = Arc::new(shared.noting(pair.ledger.clone()));
     let most = pair.source.connections().min(pair.target.connections()) as u64;
     let (news, told) = mpsc::channel(64);
     // Dropped, the set ends its lanes: nothing is written that nobody would settle.

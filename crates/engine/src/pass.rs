@@ -341,7 +341,7 @@ impl Attempt<'_> {
         for gone in &outlook.plan.gone {
             let target = outlook.target.folders.iter().find(|folder| folder.path == gone.target && folder.selectable);
             let target = target.map(|folder| outlook.imagined.as_it_stands(folder));
-            let mut work = prepare_gone(ledger, gone, target, self.options).await?;
+            let mut work = prepare_gone(sessions, ledger, gone, target, self.options).await?;
             self.summary.rebuilt(&work);
             // A folder renamed on the source may keep its place on the target, and so does one made anew under the old name: what it
             // has taken over stays.
@@ -361,7 +361,9 @@ impl Attempt<'_> {
 
     /// Holds back deletions that look like an accident.
     fn hold_deletions(&mut self, works: &mut [Work], known: &BTreeMap<FolderPath, LedgerFolder>) -> Option<Unfinished> {
-        let all: u64 = known.values().map(|folder| folder.messages).sum();
+        // What was set aside is known; what a run that was cut off had sent is not.
+        let sent = works.iter().filter(|work| !work.set_aside).map(|work| work.strays.len() as u64);
+        let all: u64 = known.values().map(|folder| folder.messages).chain(sent).sum();
         let removed: u64 = works.iter().map(Work::removals).sum();
         if self.options.deletions != Deletions::Follow || all < LARGE_MAILBOX || removed * 2 <= all {
             return None;
@@ -514,8 +516,9 @@ impl Attempt<'_> {
 
 /// Leaves alone what the ledger of another folder explains.
 fn keep_for(heir: &FolderLedger, work: &mut Work) {
-    let Work { steps, ledger, .. } = work;
+    let Work { steps, ledger, strays, .. } = work;
     steps.remove.retain(|id| ledger.get(id).is_none_or(|(target, _)| heir.source_of(&target).is_none()));
+    strays.retain(|target| heir.source_of(target).is_none());
 }
 
 fn nothing_matches() -> Unfinished {

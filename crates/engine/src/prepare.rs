@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use limosa_model::ledger::{LedgerFolder, Settlement};
+use limosa_model::ledger::{LedgerFolder, Sending, Settlement};
 use limosa_model::{Exception, Folder, FolderLedger, FolderPath, IdList, Ledger, Mailbox, MessageId, PermanentFlags};
 
 use crate::damage;
@@ -14,6 +14,7 @@ use crate::keeping::Keeping;
 use crate::options::{Deletions, Options};
 use crate::plan::{FolderSteps, SourceDelta, TargetDelta, by_flags, plan_folder};
 use crate::recover::{Found, Matched, Outlines, Seekers, match_by_content};
+use crate::sending::{claim, given_under};
 use crate::sides::Sessions;
 use crate::stop::Stop;
 use crate::verify::other_bytes;
@@ -165,6 +166,24 @@ pub async fn prepare(
         let targets = former.iter().map(|entry| entry.target);
         work.set_aside = !former.is_empty();
         work.strays = targets.filter(|target| work.ledger.source_of(target).is_none() && stands(target)).collect();
+        let sent = ledger.sending(known.path).await?;
+        let still_there: HashSet<MessageId> = match sent.is_empty() {
+            true => HashSet::new(),
+            false => delta.new.iter().chain(work.left_behind.iter().cloned()).collect(),
+        };
+        let under = given_under(&pair.source);
+        let is_there = |id: &MessageId| work.ledger.get(id).is_some() || still_there.contains(id);
+        let is_gone = |note: &Sending| note.ids != under || !is_there(&note.id);
+        let left: Vec<Sending> = sent.into_iter().filter(is_gone).collect();
+        // A listing that named fewer messages than there are does not say which are gone.
+        let said = pair.source.state.as_ref().map_or(0, |state| state.messages);
+        match source.messages.is_some_and(|listed| listed < said) {
+            true => work.incomplete |= !left.is_empty(),
+            false => {
+                let unexplained = &found_there.delta.unexplained;
+                claim(sessions.target.as_mut(), &mut work, &left, unexplained).await.map_err(Stop::target)?;
+            }
+        }
     }
     Ok(work)
 }
@@ -303,8 +322,9 @@ async fn note_found(
 /// anew since, the ids that the ledger knows would name other messages there: then nothing is removed.
 ///
 /// # Errors
-/// The ledger's.
+/// The target's and the ledger's.
 pub async fn prepare_gone(
+    sessions: &mut Sessions,
     ledger: &dyn Ledger,
     gone: &LedgerFolder,
     target: Option<Folder>,
@@ -318,7 +338,7 @@ pub async fn prepare_gone(
         Some(_) => plan_folder(&entries, &delta, &TargetDelta::default(), &HashSet::new(), options.deletions),
         None => FolderSteps::default(),
     };
-    Ok(Work {
+    let mut work = Work {
         source: absent(&gone.source),
         target: target.unwrap_or_else(|| absent(&gone.target)),
         keeping: Keeping::default(),
@@ -339,7 +359,17 @@ pub async fn prepare_gone(
         damage,
         set_aside: false,
         incomplete: false,
-    })
+    };
+    let sent = ledger.sending(&gone.source).await?;
+    if work.target.selectable && !sent.is_empty() && options.deletions != Deletions::Keep {
+        let target = sessions.target.as_mut();
+        let came = target.arrivals(&work.target, gone.target_watermark.as_ref()).await.map_err(Stop::target)?;
+        let unexplained = work.ledger.unknown_targets(&came);
+        let is_settled = |note: &Sending| *note.ids == *gone.source_ids && work.ledger.get(&note.id).is_some();
+        let left: Vec<Sending> = sent.into_iter().filter(|note| !is_settled(note)).collect();
+        claim(target, &mut work, &left, &unexplained).await.map_err(Stop::target)?;
+    }
+    Ok(work)
 }
 
 /// What the ledger shall know of a folder that it does not know yet.

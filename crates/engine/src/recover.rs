@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use limosa_model::flags::SystemFlags;
-use limosa_model::ledger::Entry;
+use limosa_model::ledger::{Entry, Extent, Fingerprint};
 use limosa_model::mailbox::Fetched;
 use limosa_model::message::HeaderItem;
 use limosa_model::{ConnectorError, Flags, Folder, IdList, InternalDate, Mailbox, MessageId, Piece};
@@ -66,6 +66,11 @@ impl Outlines {
         for outline in self.0.iter_mut().filter(|outline| ids.contains(&outline.id)) {
             outline.trusted = false;
         }
+    }
+
+    /// Of each message that has an internal date: when that was, and what its header block shows, where that is taken as proof.
+    pub fn prints(&self) -> impl Iterator<Item = (&MessageId, InternalDate, Option<Fingerprint>)> {
+        self.0.iter().filter_map(|outline| Some((&outline.id, outline.internal_date?, outline.print())))
     }
 
     fn take_out(&mut self, taken: &HashSet<&MessageId>) {
@@ -134,6 +139,8 @@ pub struct Found {
     pub differs: bool,
     /// The changes that make the source's bytes the target's: an earlier pass mended it.
     pub mends: Mends,
+    /// What its header block on the target shows, where that is taken as proof.
+    pub print: Option<Fingerprint>,
 }
 
 /// What is kept of a header block: enough to tell messages apart at little memory.
@@ -188,6 +195,12 @@ impl Outline {
             flags: item.flags,
             internal_date: item.internal_date,
         }
+    }
+
+    fn print(&self) -> Option<Fingerprint> {
+        let digest = *self.header.first_chunk()?;
+        let seconds = self.internal_date.filter(|_| self.trusted)?.seconds;
+        Some(Fingerprint { size: self.size, seconds, of: Extent::Header, digest })
     }
 }
 
@@ -277,7 +290,8 @@ impl Found {
     fn of(ours: &Outline, theirs: &Outline, differs: bool) -> Self {
         let entry = Entry { source: ours.id.clone(), target: theirs.id.clone(), flags: ours.flags.clone() };
         let dates = Sides { source: ours.internal_date, target: theirs.internal_date };
-        Self { entry, target_flags: theirs.flags.clone(), dates, differs, mends: Mends::default() }
+        let (target_flags, print) = (theirs.flags.clone(), theirs.print());
+        Self { entry, target_flags, dates, differs, mends: Mends::default(), print }
     }
 }
 

@@ -9,7 +9,7 @@ use std::io::{Read, Seek, Write};
 use std::sync::Arc;
 
 use limosa_model::error::{ErrorKind, Retry, Scope};
-use limosa_model::ledger::{Entry, Settlement};
+use limosa_model::ledger::{Entry, Sending, Settlement};
 use limosa_model::mailbox::{Batching, Fetched, Limits};
 use limosa_model::message::Outcome;
 use limosa_model::{
@@ -23,6 +23,7 @@ use crate::keeping::Keeping;
 use crate::mend::{Mender, Mends};
 use crate::progress::Progress;
 use crate::recover::{Outlines, Seekers, match_by_content};
+use crate::sending::Passing;
 use crate::sides::{Sessions, Side, SideError};
 use crate::stop::Stop;
 use crate::work::Work;
@@ -177,11 +178,16 @@ async fn mend(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work, id:
     for mends in needed.to_try() {
         let mut spool = SpooledTempFile::new(SPOOL_IN_MEMORY);
         let mut size = 0;
+        let mut passing = Passing::new(&work.source);
+        passing.begin(id, head.internal_date);
         let copied = mended(&mut original, mends, |bytes| {
+            passing.update(bytes);
             size += bytes.len() as u64;
             spool.write_all(bytes)
         });
         copied.map_err(|error| Stop::source(spool_error(error)))?;
+        let sending: Vec<Sending> = passing.end().into_iter().collect();
+        ledger.note_sending(&work.source.path, &sending).await?;
         let flags = work.keeping.wanted(&head.flags).0;
         let wanted = Head { flags, size: Some(size), ..head.clone() };
         match store(sessions.target.as_mut(), &work.target, wanted, spool).await.map_err(Stop::target)? {

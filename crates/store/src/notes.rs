@@ -146,7 +146,7 @@ mod tests {
             of: Extent::Whole,
             digest: (u64::from(uid) << 32).to_be_bytes(),
         };
-        Sending { id: MessageId::Uid(uid), print }
+        Sending { id: MessageId::Uid(uid), ids: "1690000000".into(), print }
     }
 
     fn settled(uids: impl IntoIterator<Item = u32>) -> Settlement {

@@ -522,7 +522,7 @@ pub async fn writing_is_noted(place: &dyn Place) {
 
 fn sending(id: MessageId, size: u64) -> Sending {
     let print = Fingerprint { size, seconds: -1, of: Extent::Whole, digest: [0xFF, 0, 1, 2, 3, 4, 5, 6] };
-    Sending { id, print }
+    Sending { id, ids: "F1".into(), print }
 }
 
 async fn under_way(ledger: &dyn Ledger, path: &FolderPath) -> Vec<Sending> {
@@ -535,9 +535,10 @@ async fn under_way(ledger: &dyn Ledger, path: &FolderPath) -> Vec<Sending> {
 pub async fn sending_kept(place: &dyn Place) {
     let (ledger, inbox) = with_inbox(place).await;
     assert_eq!(under_way(&*ledger, &inbox).await, []);
-    let first = [sending(MessageId::Uid(u32::MAX), 1), sending(MessageId::Key("høst:2,S".into()), u64::from(u32::MAX) * 3)];
+    let first =
+        [sending(MessageId::Uid(u32::MAX), 1), sending(MessageId::Key("høst:2,S".into()), u64::from(u32::MAX) * 3)];
     let header = Fingerprint { of: Extent::Header, seconds: i64::MAX, ..first[0].print };
-    let second = [first[0].clone(), Sending { print: header, ..first[0].clone() }];
+    let second = [first[0].clone(), Sending { ids: "".into(), print: header, ..first[0].clone() }];
     ledger.note_sending(&inbox, &first).await.expect("it is noted");
     ledger.note_sending(&inbox, &second).await.expect("it is noted");
     let mut expected = vec![first[0].clone(), first[1].clone(), second[1].clone()];

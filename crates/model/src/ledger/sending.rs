@@ -1,6 +1,8 @@
 //! What is noted of a message before it is written to the target.
 
-use crate::message::{InternalDate, MessageId};
+use std::sync::Arc;
+
+use crate::message::MessageId;
 
 /// A message that is about to stand on the target: enough to know its copy there when nobody has lived to settle it and the message
 /// has left the source.
@@ -8,6 +10,8 @@ use crate::message::{InternalDate, MessageId};
 pub struct Sending {
     /// Its id on the source.
     pub id: MessageId,
+    /// Under what that id was given ([`FolderState::ids`](crate::FolderState::ids)).
+    pub ids: Arc<str>,
     /// What it is.
     pub print: Fingerprint,
 }
@@ -32,13 +36,4 @@ pub enum Extent {
     Whole,
     /// Its header block: it was moved on the target, where its body was not read.
     Header,
-}
-
-impl Fingerprint {
-    /// Of a message received at that moment.
-    pub fn new(size: u64, received: InternalDate, of: Extent, digest: &[u8; 32]) -> Self {
-        let mut short = [0; 8];
-        short.copy_from_slice(&digest[..8]);
-        Self { size, seconds: received.seconds, of, digest: short }
-    }
 }

@@ -55,14 +55,7 @@ struct FolderRow {
 }
 
 impl SqliteLedger {
-    pub(super) fn new(
-        store: Arc<Inner>,
-        pair: i64,
-        fence: i64,
-        name: String,
-        notes: Notes,
-        lock: FileLock,
-    ) -> Self {
+    pub(super) fn new(store: Arc<Inner>, pair: i64, fence: i64, name: String, notes: Notes, lock: FileLock) -> Self {
         Self { store, pair, fence, name, notes: Mutex::new(notes), _lock: lock }
     }
 

@@ -10,8 +10,10 @@
 //! | version | one byte: 1 |
 //! | kind | one byte: 0 messages are sent, 1 all notes of the folder end |
 //! | folder | text |
-//! | messages | until the checksum; for each: its id as in *others* of a segment; `2 × size`, and 1 more if the digest is of the header block alone; the seconds of its internal date, signed, less those of the one before; 8 bytes of digest |
+//! | messages | until the checksum; for each: its id as in *others* of a segment; `4 × size + 2 × other + header`; if `other` is 1, under what the id was given, as text: else as the one before, which is empty at first; the seconds of its internal date, signed, less those of the one before; 8 bytes of digest, which is of the header block alone if `header` is 1 |
 //! | checksum | the first 4 bytes of the BLAKE3 hash of all before but the length |
+
+use std::sync::Arc;
 
 use super::read::{Reader, unsealed};
 use super::write::{self, number, sealed, text, zigzag};
@@ -39,10 +41,15 @@ pub fn encode_note(note: &Note) -> Vec<u8> {
     };
     let mut content = vec![VERSION, kind];
     text(&folder.to_string(), &mut content);
-    let (mut side, mut last) = (write::Side::default(), 0_i64);
-    for Sending { id, print } in messages {
+    let (mut side, mut under, mut last) = (write::Side::default(), "", 0_i64);
+    for Sending { id, ids, print } in messages {
         side.id(id, &mut content);
-        number(print.size << 1 | u64::from(print.of == Extent::Header), &mut content);
+        let is_other = **ids != *under;
+        number(print.size << 2 | u64::from(is_other) << 1 | u64::from(print.of == Extent::Header), &mut content);
+        if is_other {
+            text(ids, &mut content);
+            under = ids;
+        }
         number(zigzag(print.seconds.wrapping_sub(last)), &mut content);
         content.extend_from_slice(&print.digest);
         last = print.seconds;
@@ -86,18 +93,22 @@ fn record(bytes: &[u8]) -> Result<(Note, &[u8]), CodecError> {
 
 impl Reader<'_> {
     fn sent(&mut self) -> Result<Vec<Sending>, CodecError> {
-        let (mut side, mut last) = ((0, String::new()), 0_i64);
+        let (mut side, mut ids, mut last) = ((0, String::new()), Arc::<str>::default(), 0_i64);
         let mut messages = Vec::new();
         while !self.rest().is_empty() {
             let id = self.id(&mut side)?;
             let size = self.number()?;
             let of = if size & 1 == 0 { Extent::Whole } else { Extent::Header };
+            if size & 2 != 0 {
+                ids = self.text()?.into();
+            }
             last = last.wrapping_add(self.signed()?);
             let mut digest = [0; 8];
             for byte in &mut digest {
                 *byte = self.byte()?;
             }
-            messages.push(Sending { id, print: Fingerprint { size: size >> 1, seconds: last, of, digest } });
+            let print = Fingerprint { size: size >> 2, seconds: last, of, digest };
+            messages.push(Sending { id, ids: ids.clone(), print });
         }
         Ok(messages)
     }
@@ -109,7 +120,8 @@ mod tests {
     use crate::message::MessageId;
 
     fn sending(id: MessageId, size: u64, seconds: i64, of: Extent) -> Sending {
-        Sending { id, print: Fingerprint { size, seconds, of, digest: *b"8 bytes." } }
+        let ids = if seconds < 0 { "F1" } else { "F2 ä" };
+        Sending { id, ids: ids.into(), print: Fingerprint { size, seconds, of, digest: *b"8 bytes." } }
     }
 
     fn notes() -> Vec<Note> {
@@ -119,7 +131,7 @@ mod tests {
                 "Arbeit/Größe".into(),
                 vec![
                     sending(MessageId::Uid(u32::MAX), 0, i64::MIN, Extent::Header),
-                    sending(MessageId::Uid(1), u64::MAX >> 1, i64::MAX, Extent::Whole),
+                    sending(MessageId::Uid(1), u64::MAX >> 2, i64::MAX, Extent::Whole),
                     sending(key("1735689600.M1P2.høst:2,S"), 4_000, 1_600_000_000, Extent::Whole),
                     sending(key("1735689600.M1P3.høst:2,S"), 4_001, 1_600_000_001, Extent::Whole),
                 ],
