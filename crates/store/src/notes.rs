@@ -68,8 +68,8 @@ impl Notes {
         Ok(())
     }
 
-    /// A settlement has been written.
-    pub(crate) fn settled(&mut self, folder: &FolderPath, settlement: &Settlement) -> io::Result<()> {
+    /// A settlement of a folder has been written, with ids that were given under `ids`.
+    pub(crate) fn settled(&mut self, folder: &FolderPath, ids: &str, settlement: &Settlement) -> io::Result<()> {
         if settlement.target_watermark.is_some() {
             return self.end(folder);
         }
@@ -77,7 +77,7 @@ impl Notes {
         let entries = settlement.entries.iter().map(|entry| &entry.source);
         let settled: HashSet<&MessageId> = entries.chain(&settlement.removed).collect();
         if !settled.is_empty() {
-            notes.retain(|note| !settled.contains(&note.id));
+            notes.retain(|note| *note.ids != *ids || !settled.contains(&note.id));
         }
         if !notes.is_empty() {
             return Ok(());
@@ -139,6 +139,8 @@ mod tests {
 
     use super::*;
 
+    const IDS: &str = "1690000000";
+
     fn sending(uid: u32) -> Sending {
         let print = Fingerprint {
             size: 4_000 + u64::from(uid),
@@ -146,7 +148,7 @@ mod tests {
             of: Extent::Whole,
             digest: (u64::from(uid) << 32).to_be_bytes(),
         };
-        Sending { id: MessageId::Uid(uid), ids: "1690000000".into(), print }
+        Sending { id: MessageId::Uid(uid), ids: IDS.into(), print }
     }
 
     fn settled(uids: impl IntoIterator<Item = u32>) -> Settlement {
@@ -176,13 +178,13 @@ mod tests {
             appended += length.saturating_sub(last);
             last = length;
             if first > 3_000 && (first - 1) % 2_000 == 0 {
-                notes.settled(&inbox, &settled(first - 3_000..first - 1_000)).unwrap();
+                notes.settled(&inbox, IDS, &settled(first - 3_000..first - 1_000)).unwrap();
             }
         }
         assert!(longest < 256 << 10, "{longest} bytes at most");
         assert!(appended < 100_000 * 24, "{appended} bytes for 100,000 messages");
         let ends = Settlement { target_watermark: Some(Watermark::new("end")), ..Settlement::default() };
-        notes.settled(&inbox, &ends).unwrap();
+        notes.settled(&inbox, IDS, &ends).unwrap();
         assert_eq!(path.metadata().unwrap().len(), 0);
     }
 
@@ -194,7 +196,7 @@ mod tests {
         let mut notes = Notes::open(&path).unwrap();
         notes.add(&other, &[sending(7)]).unwrap();
         notes.add(&inbox, &(1..=20_000).map(sending).collect::<Vec<_>>()).unwrap();
-        notes.settled(&inbox, &settled(1..=19_999)).unwrap();
+        notes.settled(&inbox, IDS, &settled(1..=19_999)).unwrap();
         let before = path.metadata().unwrap().len();
         notes.add(&inbox, &[sending(20_001)]).unwrap();
         assert!(path.metadata().unwrap().len() < before / 100);

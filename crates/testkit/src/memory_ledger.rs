@@ -307,22 +307,27 @@ impl Ledger for MemoryLedger {
 
     async fn settle(&self, source: &FolderPath, settlement: &Settlement) -> Result<(), LedgerError> {
         self.step("settle", |disk| {
-            known(disk, source)?.settle(settlement);
+            let kept = known(disk, source)?;
+            kept.settle(settlement);
+            let ids = kept.about.source_ids.clone();
             if settlement.target_watermark.is_some() {
                 disk.sending.remove(source);
             } else if let Some(sending) = disk.sending.get_mut(source) {
                 let settled: BTreeSet<&MessageId> = settlement.entries.iter().map(|entry| &entry.source).collect();
-                sending.retain(|noted| !settled.contains(&noted.id));
+                sending.retain(|noted| *noted.ids != *ids || !settled.contains(&noted.id));
             }
             Ok(())
         })
     }
 
     async fn note_sending(&self, source: &FolderPath, messages: &[Sending]) -> Result<(), LedgerError> {
-        self.step("note_sending", |disk| {
+        // Whether somebody has taken the pair over is not asked, as no store would for every few messages.
+        self.cut(When::Before, "note_sending")?;
+        {
+            let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
             disk.sending.entry(source.clone()).or_default().extend(messages.iter().cloned());
-            Ok(())
-        })
+        }
+        self.cut(When::After, "note_sending")
     }
 
     async fn sending(&self, source: &FolderPath) -> Result<Vec<Sending>, LedgerError> {

@@ -219,7 +219,8 @@ pub trait Ledger: Send + Sync {
     /// - `[sending.bounded]` What they take does not grow with messages that are settled.
     async fn note_sending(&self, source: &FolderPath, messages: &[Sending]) -> Result<(), LedgerError>;
 
-    /// The notes of a folder that have not ended, in no order, each once. A message that is settled may be among them or not.
+    /// The notes of a folder that have not ended, in no order, each once. A message that is settled, under the
+    /// ids that hold now, may be among them or not.
     async fn sending(&self, source: &FolderPath) -> Result<Vec<Sending>, LedgerError>;
 
     /// Merges what settlements have appended to a folder, when that is worth it. Changes nothing that can be read;

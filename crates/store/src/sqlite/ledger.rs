@@ -51,6 +51,7 @@ fn not_noted(error: std::io::Error) -> LedgerError {
 /// What a write must know of the folder that it is about.
 struct FolderRow {
     id: i64,
+    source_ids: String,
     tally: Tally,
 }
 
@@ -74,11 +75,11 @@ impl SqliteLedger {
     }
 
     async fn folder(&self, connection: &mut SqliteConnection, source: &FolderPath) -> Result<Option<FolderRow>> {
-        let row = sqlx::query("SELECT id, messages, highest FROM folder WHERE pair = ? AND source = ?");
+        let row = sqlx::query("SELECT id, messages, highest, source_ids FROM folder WHERE pair = ? AND source = ?");
         let row = row.bind(self.pair).bind(source.to_string()).fetch_optional(connection).await.map_err(unwritten)?;
         let read = |row: SqliteRow| {
             let tally = Tally { messages: row.try_get(1)?, highest: row.try_get(2)? };
-            Ok(FolderRow { id: row.try_get(0)?, tally })
+            Ok(FolderRow { id: row.try_get(0)?, source_ids: row.try_get(3)?, tally })
         };
         row.map(read).transpose().map_err(unwritten)
     }
@@ -310,7 +311,7 @@ impl Ledger for SqliteLedger {
         write_exceptions(&mut transaction, &folder, settlement).await?;
         write_position(&mut transaction, &folder, settlement).await?;
         transaction.commit().await.map_err(unwritten)?;
-        self.notes().settled(source, settlement).map_err(not_noted)
+        self.notes().settled(source, &folder.source_ids, settlement).map_err(not_noted)
     }
 
     async fn note_sending(&self, source: &FolderPath, messages: &[Sending]) -> Result<()> {
