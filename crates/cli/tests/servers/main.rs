@@ -11,5 +11,6 @@ mod ledger;
 mod renames;
 mod soak;
 mod trouble;
+mod vanishing;
 mod verify;
 mod world;
