@@ -385,6 +385,8 @@ fn refusal(place: &Place, done: &Done, settings: &ImapSettings) -> ConnectorErro
     let text = format!("{} does not let {} sign in: \"{words}\"", place.server(), place.user);
     let error = |kind, retry| ConnectorError::new(Scope::Mailbox, retry, kind, text.clone());
     match (&done.code, refusal.reason) {
+        // First, since servers give it other codes too.
+        (Some(Code::Limit), _) | (_, Reason::Throttled) => place.throttled(words),
         (Some(Code::Unavailable | Code::InUse | Code::ServerBug), _) => error(ErrorKind::ServerFault, Retry::Now),
         (Some(Code::PrivacyRequired), _) => error(ErrorKind::TlsRefused, Retry::Never)
             .hint("use imaps:// or STARTTLS: the server takes passwords under TLS only"),
@@ -394,7 +396,6 @@ fn refusal(place: &Place, done: &Done, settings: &ImapSettings) -> ConnectorErro
         (Some(Code::AuthorizationFailed), _) => {
             error(ErrorKind::SignIn, Retry::Never).hint("the administrator may not sign in for this mailbox")
         }
-        (Some(Code::Limit), _) | (_, Reason::Throttled) => place.throttled(words),
         _ => error(ErrorKind::SignIn, Retry::Never).hint(match (&settings.secret, &settings.login_as) {
             (SecretSource::Token(_), _) => "a fresh token was refused too: check its scope and whose it is",
             (_, Some(_)) => "check the administrator's name and password, and that he may sign in for others",
