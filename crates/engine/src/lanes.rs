@@ -32,20 +32,39 @@ pub struct Lanes<'a> {
     pair: &'a Pair<'a>,
     progress: &'a Progress,
     slots: Vec<Option<Sessions>>,
+    far: bool,
 }
 
 impl<'a> Lanes<'a> {
     /// None yet.
     pub fn new(pair: &'a Pair<'a>, progress: &'a Progress) -> Self {
-        Self { pair, progress, slots: Vec::new() }
+        Self { pair, progress, slots: Vec::new(), far: false }
     }
 
     /// Lanes that pay for so many messages in so many folders, where both sides took that long to be surveyed.
     pub fn prepare(&mut self, messages: u64, folders: usize, surveyed_in: Duration) {
+        self.far = surveyed_in >= FAR;
         let by_messages = messages.div_ceil(MESSAGES_A_LANE);
-        let by_folders = if surveyed_in >= FAR { folders.div_ceil(FOLDERS_A_LANE) as u64 } else { 0 };
-        let more = by_messages.max(by_folders).min(self.most()).saturating_sub(1) as usize;
+        let by_folders = if self.far { folders.div_ceil(FOLDERS_A_LANE) as u64 } else { 0 };
+        self.widen(by_messages.max(by_folders));
+    }
+
+    fn widen(&mut self, lanes: u64) {
+        let more = lanes.min(self.most()).saturating_sub(1) as usize;
         self.slots.resize_with(more.max(self.slots.len()), || None);
+    }
+
+    /// Opens them beforehand where that takes long; elsewhere each is opened when it is needed, and the main connections go ahead.
+    pub async fn open_if_far(&mut self) {
+        if self.far {
+            self.open().await;
+        }
+    }
+
+    async fn open(&mut self) {
+        let (pair, progress) = (self.pair, self.progress);
+        let closed = self.slots.iter_mut().filter(|slot| slot.is_none());
+        join_all(closed.map(async |slot| *slot = open(pair, progress).await)).await;
     }
 
     fn most(&self) -> u64 {
@@ -165,9 +184,8 @@ pub async fn copy(
         stretches.into_iter().map(move |ids| Unit { folder, ids, batching: Batching::Free })
     });
     let shared = Arc::new(Shared::new(routes.collect(), units.collect(), limits.clone(), progress.clone()));
-    lanes.prepare(total, 0, Duration::ZERO);
-    let closed = lanes.slots.iter_mut().filter(|slot| slot.is_none());
-    join_all(closed.map(async |slot| *slot = open(pair, progress).await)).await;
+    lanes.widen(total.div_ceil(MESSAGES_A_LANE));
+    lanes.open().await;
     let (news, told) = mpsc::channel(64);
     // Dropped, the set ends its lanes: nothing is written that nobody would settle.
     let mut running = JoinSet::new();

@@ -243,7 +243,8 @@ impl Attempt<'_> {
         outlook: &Outlook,
     ) -> Result<Option<Unfinished>, Stop> {
         self.confirm_gone(sessions, &outlook.plan.gone).await?;
-        let places = self.make_folders(sessions, outlook).await?;
+        let (places, ()) = tokio::join!(self.make_folders(sessions, outlook), lanes.open_if_far());
+        let places = places?;
         let mut works = self.look(sessions, lanes, outlook, places).await?;
         if self.progress.is_stopping() {
             return Ok(Some(stopped()));

@@ -99,7 +99,9 @@ impl Done {
             Some(Code::TryCreate | Code::NonExistent) => Reason::Missing,
             Some(Code::Throttled) => Reason::Throttled,
             // Dovecot turns away one connection too many with UNAVAILABLE too; its words say more.
-            Some(Code::InUse | Code::Unavailable | Code::ServerBug) if !speaks_of_throttling(&words) => Reason::Transient,
+            Some(Code::InUse | Code::Unavailable | Code::ServerBug) if !speaks_of_throttling(&words) => {
+                Reason::Transient
+            }
             _ => reason_in_words(&words),
         };
         Refusal { reason, words }
