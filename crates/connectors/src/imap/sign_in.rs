@@ -1,5 +1,6 @@
 //! How a connection comes to be signed in: greeting, TLS, capabilities, SASL, compression.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -219,7 +220,8 @@ async fn attempt(
     credentials: &Credentials,
 ) -> Result<std::result::Result<(), Done>> {
     let encrypted = settings.security != Security::None;
-    let mut mechanisms = sasl::candidates(&connection.capabilities, credentials, encrypted);
+    let private = encrypted || is_local(&settings.host);
+    let mut mechanisms = sasl::candidates(&connection.capabilities, credentials, private);
     let mut last_refusal: Option<Done> = None;
     while !mechanisms.is_empty() {
         let mechanism = mechanisms.remove(0);
@@ -258,6 +260,11 @@ async fn attempt(
     said.add(password.expose_secret().replace('\\', "\\\\").replace('"', "\\\"").as_bytes());
     said.hide_in(&mut done);
     Ok(if done.is_ok() { Ok(()) } else { Err(done) })
+}
+
+/// Whether what is sent to that host stays on this machine.
+fn is_local(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// Whether another mechanism may work where this one was refused.
