@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use limosa_model::error::{ErrorKind, Retry, Scope};
 use limosa_model::ledger::Entry;
-use limosa_model::mailbox::{Batching, Fetched, Limits};
+use limosa_model::mailbox::{Batching, Fetch, Fetched, Limits};
 use limosa_model::message::{Outcome, Receipt};
 use limosa_model::{
     ConnectorError, Flags, Folder, Head, IdList, InternalDate, Ledger, Mailbox, MessageId, Piece, Target, Writer,
@@ -157,16 +157,19 @@ pub async fn run_lane(
         let route = &shared.routes[unit.folder];
         shared.progress.folder(route.source.path.to_string());
         let like = (unit.folder, unit.batching);
-        let mut writer = target.writer(&route.target, unit.batching).await.map_err(|error| (Side::Target, error))?;
+        // Both folders are opened at once.
+        let begun = async { target.writer(&route.target, unit.batching).await.map_err(|error| (Side::Target, error)) };
+        let (mut writer, first) = tokio::try_join!(begun, begin(source, route, &unit))?;
         let mut carrier = Carrier::new(shared, &news, like);
-        let mut fed = Ok(());
-        let mut next = Some(unit);
-        while let Some(unit) = next {
-            fed = carrier.feed(source, writer.as_mut(), &unit.ids).await;
-            if fed.is_err() || shared.is_stopping() {
-                break;
-            }
-            next = shared.take(Some(like));
+        let mut fed = carrier.feed(first, writer.as_mut()).await;
+        while fed.is_ok()
+            && !shared.is_stopping()
+            && let Some(unit) = shared.take(Some(like))
+        {
+            fed = match begin(source, route, &unit).await {
+                Ok(fetch) => carrier.feed(fetch, writer.as_mut()).await,
+                Err(error) => Err(error),
+            };
         }
         let rolled_back = carrier.end(writer, fed).await?;
         if !rolled_back.is_empty() && !shared.is_stopping() {
@@ -175,6 +178,11 @@ pub async fn run_lane(
         }
     }
     Ok(())
+}
+
+/// Begins to fetch the messages of a stretch.
+async fn begin<'a>(source: &'a mut dyn Mailbox, route: &Route, unit: &Unit) -> Result<Box<dyn Fetch + 'a>, SideError> {
+    source.fetch(&route.source, &unit.ids).await.map_err(|error| (Side::Source, error))
 }
 
 /// Carries messages of one folder through one writer.
@@ -246,9 +254,8 @@ impl<'a> Carrier<'a> {
     }
 
     /// Copies these messages; returns early, between two messages, when the pass is stopped.
-    async fn feed(&mut self, source: &mut dyn Mailbox, writer: &mut dyn Writer, ids: &IdList) -> Result<(), SideError> {
+    async fn feed(&mut self, mut fetch: Box<dyn Fetch + '_>, writer: &mut dyn Writer) -> Result<(), SideError> {
         let of_source = |error| (Side::Source, error);
-        let mut fetch = source.fetch(&self.route.source, ids).await.map_err(of_source)?;
         let mut fetched = Vec::new();
         let mut course = Course::Through;
         loop {

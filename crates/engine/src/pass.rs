@@ -16,18 +16,19 @@
 //! Each step can be cut off anywhere and begun again: a second attempt does what the first left open. So that is also what
 //! happens after a lost connection, and there is no other way of recovering.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use limosa_model::error::{ErrorKind, Retry, Scope};
 use limosa_model::ledger::LedgerFolder;
 use limosa_model::mailbox::Survey;
-use limosa_model::{Connector, ConnectorError, Folder, FolderLedger, FolderPath, Ledger};
+use limosa_model::{Connector, ConnectorError, Folder, FolderLedger, FolderPath, Ledger, MessageId};
 use tokio::time::Instant;
 
 use crate::audit::{AuditOptions, AuditReport, Depth, NoRecords, audit};
-use crate::folders::Place;
+use crate::folders::{FolderPair, Place};
+use crate::lanes::{Job, Lanes};
 use crate::moves::{Move, find_moves, relocate};
 use crate::options::{Deletions, Options};
 use crate::outlook::{Outlook, Recorded};
@@ -39,7 +40,7 @@ use crate::report::{Discrepancy, Report, Sides, Unfinished, Verified};
 use crate::sides::Sessions;
 use crate::stop::{PassError, Stop, concerns_a_folder, stopped};
 use crate::summary::Summary;
-use crate::verify::{compare, settle_watermarks};
+use crate::verify::{Comparison, compare, settle_watermarks};
 use crate::work::Work;
 use crate::{apply, damage, lanes, renames};
 
@@ -156,10 +157,12 @@ impl Attempt<'_> {
         };
         let mut sessions = Sessions { source, target };
         self.progress.enter(Phase::Surveying);
+        let asked = Instant::now();
         let (mut source, mut target) =
             tokio::try_join!(async { sessions.source.survey().await.map_err(Stop::source) }, async {
                 sessions.target.survey().await.map_err(Stop::target)
             },)?;
+        let surveyed_in = asked.elapsed();
         let outlook = self.outlook(&source, target.clone()).await?;
         self.summary.surveyed(&outlook.known);
         if outlook.plan.pairs.is_empty() && !self.options.folders.only.is_empty() {
@@ -178,7 +181,11 @@ impl Attempt<'_> {
         }
         sessions.source.identify(&mut source.folders).await.map_err(Stop::source)?;
         let outlook = self.outlook_after_renames(&mut sessions, &source, target).await?;
-        let unfinished = self.bring_up(&mut sessions, &outlook).await?;
+        let mut lanes = Lanes::new(self.pair, self.progress);
+        let (folders, messages) = outlook.to_be_listed(self.options);
+        lanes.prepare(messages, folders, surveyed_in);
+        let unfinished = self.bring_up(&mut sessions, &mut lanes, &outlook).await?;
+        lanes.close().await;
         if !self.options.dry_run {
             ledger.set_writing(false).await?;
         }
@@ -229,10 +236,16 @@ impl Attempt<'_> {
     }
 
     /// Everything from the first change on.
-    async fn bring_up(&mut self, sessions: &mut Sessions, outlook: &Outlook) -> Result<Option<Unfinished>, Stop> {
+    async fn bring_up(
+        &mut self,
+        sessions: &mut Sessions,
+        lanes: &mut Lanes<'_>,
+        outlook: &Outlook,
+    ) -> Result<Option<Unfinished>, Stop> {
         self.confirm_gone(sessions, &outlook.plan.gone).await?;
-        let places = self.make_folders(sessions, outlook).await?;
-        let mut works = self.look(sessions, outlook, places).await?;
+        let (places, ()) = tokio::join!(self.make_folders(sessions, outlook), lanes.open_if_far());
+        let places = places?;
+        let mut works = self.look(sessions, lanes, outlook, places).await?;
         if self.progress.is_stopping() {
             return Ok(Some(stopped()));
         }
@@ -243,10 +256,10 @@ impl Attempt<'_> {
             self.summary.finished(&works, &outlook.plan, &outlook.known);
             return Ok(held);
         }
-        let done = self.carry_out(sessions, &mut works, moves, &outlook.target).await;
+        let done = self.carry_out(sessions, lanes, &mut works, moves, &outlook.target).await;
         let ended = match done {
             Ok(()) if self.progress.is_stopping() => Ok(Some(stopped())),
-            Ok(()) => self.conclude(sessions, &mut works, outlook).await.map(|unfinished| held.or(unfinished)),
+            Ok(()) => self.conclude(sessions, lanes, &mut works, outlook).await.map(|unfinished| held.or(unfinished)),
             Err(stop) => Err(stop),
         };
         if ended.is_err() {
@@ -275,32 +288,39 @@ impl Attempt<'_> {
 
     /// Makes the folders that are missing; answers the place of each source folder, `None` where a dry run made none.
     async fn make_folders(&mut self, sessions: &mut Sessions, outlook: &Outlook) -> Result<Vec<Option<Folder>>, Stop> {
-        let mut places = Vec::new();
-        for pair in &outlook.plan.pairs {
-            let place = match &pair.place {
-                Place::Exists(folder) => Some(outlook.imagined.as_it_stands(folder)),
-                Place::Create { .. } if self.options.dry_run => None,
-                Place::Create { path, role } => match sessions.target.create_folder(path, *role).await {
-                    Ok(folder) => Some(folder),
-                    Err(error) if concerns_a_folder(&error) => {
-                        let reason = format!(
-                            "the target does not make the folder {path}: {error}; give it another name with --map"
-                        );
-                        self.summary.note_folder(&pair.source.path, "refused", reason);
-                        None
-                    }
-                    Err(error) => return Err(Stop::target(error)),
-                },
-            };
-            if let (Some(folder), Some(subscribed), false) = (&place, pair.subscribe, self.options.dry_run) {
-                match sessions.target.subscribe(folder, subscribed).await {
-                    Err(error) if concerns_a_folder(&error) => {
-                        self.summary.note_folder(&pair.source.path, "not-subscribed", error.to_string());
-                    }
-                    done => done.map_err(Stop::target)?,
+        let pairs = &outlook.plan.pairs;
+        let mut places: Vec<Option<Folder>> = pairs.iter().map(|pair| outlook.stands(pair)).collect();
+        if self.options.dry_run {
+            return Ok(places);
+        }
+        let wanted = |pair: &FolderPair| match &pair.place {
+            Place::Exists(_) => None,
+            Place::Create { path, role } => Some((path.clone(), *role)),
+        };
+        let (missing, wanted): (Vec<usize>, Vec<_>) =
+            pairs.iter().enumerate().filter_map(|(index, pair)| Some((index, wanted(pair)?))).unzip();
+        let made = sessions.target.create_folders(&wanted).await.map_err(Stop::target)?;
+        for (index, made) in missing.into_iter().zip(made) {
+            match made {
+                Ok(folder) => places[index] = Some(folder),
+                Err(error) => {
+                    let path = pairs[index].place.path();
+                    let reason =
+                        format!("the target does not make the folder {path}: {error}; give it another name with --map");
+                    self.summary.note_folder(&pairs[index].source.path, "refused", reason);
                 }
             }
-            places.push(place);
+        }
+        let subscribe = |(pair, place): (&FolderPair, &Option<Folder>)| {
+            Some((pair.source.path.clone(), place.clone()?, pair.subscribe?))
+        };
+        let subscribe: Vec<_> = pairs.iter().zip(&places).filter_map(subscribe).collect();
+        let wanted: Vec<_> = subscribe.iter().map(|(_, folder, subscribed)| (folder, *subscribed)).collect();
+        let done = sessions.target.subscribe_all(&wanted).await.map_err(Stop::target)?;
+        for ((source, ..), done) in subscribe.iter().zip(done) {
+            if let Err(error) = done {
+                self.summary.note_folder(source, "not-subscribed", error.to_string());
+            }
         }
         Ok(places)
     }
@@ -309,33 +329,40 @@ impl Attempt<'_> {
     async fn look(
         &mut self,
         sessions: &mut Sessions,
+        lanes: &mut Lanes<'_>,
         outlook: &Outlook,
         places: Vec<Option<Folder>>,
     ) -> Result<Vec<Work>, Stop> {
         self.progress.enter(Phase::Inspecting);
         let ledger = self.pair.ledger.as_ref();
-        let mut works = Vec::new();
+        let mut looks = Vec::new();
         for (pair, place) in outlook.plan.pairs.iter().zip(places) {
-            let known = outlook.known.get(&pair.source.path);
             let in_ledger = outlook.imagined.in_ledger(&pair.source.path);
             let again = outlook.to_try_again(in_ledger, self.options);
             let left_out = place.is_none() && !self.options.dry_run;
             let has_to_be = outlook.has_moved(pair, self.options) || !again.is_empty();
-            if left_out || self.progress.is_stopping() || !has_to_be {
-                continue;
+            if !left_out && has_to_be {
+                looks.push(Look {
+                    outlook,
+                    pair,
+                    place,
+                    again,
+                    ledger,
+                    options: self.options,
+                    progress: self.progress,
+                });
             }
-            self.progress.folder(pair.source.path.to_string());
-            let known = Known { ledger: known, path: in_ledger, exceptions: &outlook.exceptions, again: &again };
-            match prepare(sessions, ledger, pair, place, known, self.options).await {
-                Ok(mut work) => {
+        }
+        let mut works = Vec::new();
+        for looked in lanes.work_off(sessions, looks).await? {
+            match looked {
+                Looked::Work(mut work) => {
                     self.summary.take_unverified(&mut work);
                     self.summary.rebuilt(&work);
-                    works.push(work);
+                    works.push(*work);
                 }
-                Err(Stop::Connector { error, .. }) if concerns_a_folder(&error) => {
-                    self.summary.note_folder(&pair.source.path, "refused", error.to_string());
-                }
-                Err(stop) => return Err(stop),
+                Looked::Refused(folder, reason) => self.summary.note_folder(&folder, "refused", reason),
+                Looked::Stopped => {}
             }
         }
         for gone in &outlook.plan.gone {
@@ -383,6 +410,7 @@ impl Attempt<'_> {
     async fn carry_out(
         &mut self,
         sessions: &mut Sessions,
+        lanes: &mut Lanes<'_>,
         works: &mut [Work],
         moves: Vec<Move>,
         target: &Survey,
@@ -391,7 +419,7 @@ impl Attempt<'_> {
         self.progress.enter(Phase::Applying);
         relocate(sessions, ledger.as_ref(), works, moves).await?;
         self.progress.enter(Phase::Copying);
-        lanes::copy(self.pair, sessions, works, &target.limits, self.progress).await?;
+        lanes::copy(lanes, sessions, works, &target.limits).await?;
         if self.progress.is_stopping() {
             return Ok(());
         }
@@ -449,30 +477,26 @@ impl Attempt<'_> {
     async fn conclude(
         &mut self,
         sessions: &mut Sessions,
+        lanes: &mut Lanes<'_>,
         works: &mut [Work],
         outlook: &Outlook,
     ) -> Result<Option<Unfinished>, Stop> {
         self.progress.enter(Phase::Verifying);
         let ledger = self.pair.ledger.as_ref();
-        let mut discrepancies = Vec::new();
-        let mut compared = Vec::new();
-        for (index, work) in works.iter_mut().enumerate() {
-            let gone = outlook.plan.gone.iter().any(|gone| gone.source == work.source.path);
-            match gone {
-                true if work.incomplete => {}
-                true => {
-                    let place_is_used = outlook.plan.pairs.iter().any(|pair| pair.place.path() == &work.target.path);
-                    let delete = self.options.deletions != Deletions::Keep && !place_is_used;
-                    if let Some(kept) = apply::end_folder(sessions, ledger, work, delete).await? {
-                        self.summary.note_folder(&work.source.path, "kept", kept);
-                    }
-                }
-                false => compared.push((index, compare(sessions, ledger, work).await?)),
+        let is_gone = |work: &Work| outlook.plan.gone.iter().any(|gone| gone.source == work.source.path);
+        for work in works.iter().filter(|work| is_gone(work) && !work.incomplete) {
+            let place_is_used = outlook.plan.pairs.iter().any(|pair| pair.place.path() == &work.target.path);
+            let delete = self.options.deletions != Deletions::Keep && !place_is_used;
+            if let Some(kept) = apply::end_folder(sessions, ledger, work, delete).await? {
+                self.summary.note_folder(&work.source.path, "kept", kept);
             }
         }
+        let there: Vec<&mut Work> = works.iter_mut().filter(|work| !is_gone(work)).collect();
+        let comparisons = there.into_iter().map(|work| Compare { work, ledger }).collect();
+        let comparisons = lanes.work_off(sessions, comparisons).await?;
         let survey = sessions.target.survey().await.map_err(Stop::target)?;
-        for (index, comparison) in compared {
-            let work = &works[index];
+        let mut discrepancies = Vec::new();
+        for (work, comparison) in works.iter().filter(|work| !is_gone(work)).zip(comparisons) {
             let mut found = comparison.discrepancies;
             let folder = survey.folders.iter().find(|folder| folder.path == work.target.path);
             if let Some(state) = folder.and_then(|folder| folder.state.as_ref()) {
@@ -511,6 +535,65 @@ impl Attempt<'_> {
         };
         self.summary.discrepancies = discrepancies;
         Ok(unfinished)
+    }
+}
+
+/// A folder to be looked at.
+struct Look<'a> {
+    outlook: &'a Outlook,
+    pair: &'a FolderPair,
+    place: Option<Folder>,
+    again: HashSet<MessageId>,
+    ledger: &'a dyn Ledger,
+    options: &'a Options,
+    progress: &'a Progress,
+}
+
+/// What came of looking at a folder.
+enum Looked {
+    Work(Box<Work>),
+    /// A side would not have it; the folder and why.
+    Refused(FolderPath, String),
+    /// The pass was stopped before.
+    Stopped,
+}
+
+impl Job for Look<'_> {
+    type Done = Looked;
+
+    async fn run(self, sessions: &mut Sessions) -> Result<Looked, Stop> {
+        let Self { outlook, pair, place, again, ledger, options, progress } = self;
+        if progress.is_stopping() {
+            return Ok(Looked::Stopped);
+        }
+        progress.folder(pair.source.path.to_string());
+        let known = Known {
+            ledger: outlook.known.get(&pair.source.path),
+            path: outlook.imagined.in_ledger(&pair.source.path),
+            exceptions: &outlook.exceptions,
+            again: &again,
+        };
+        match prepare(sessions, ledger, pair, place, known, options).await {
+            Ok(work) => Ok(Looked::Work(Box::new(work))),
+            Err(Stop::Connector { error, .. }) if concerns_a_folder(&error) => {
+                Ok(Looked::Refused(pair.source.path.clone(), error.to_string()))
+            }
+            Err(stop) => Err(stop),
+        }
+    }
+}
+
+/// A folder to be compared.
+struct Compare<'a> {
+    work: &'a mut Work,
+    ledger: &'a dyn Ledger,
+}
+
+impl Job for Compare<'_> {
+    type Done = Comparison;
+
+    async fn run(self, sessions: &mut Sessions) -> Result<Comparison, Stop> {
+        compare(sessions, self.ledger, self.work).await
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use limosa_model::ledger::{LedgerFolder, Sending, Settlement};
-use limosa_model::{Exception, Folder, FolderLedger, FolderPath, IdList, Ledger, Mailbox, MessageId, PermanentFlags};
+use limosa_model::{
+    Exception, Folder, FolderLedger, FolderPath, IdList, Keywords, Ledger, Mailbox, MessageId, PermanentFlags,
+};
 
 use crate::damage;
 use crate::exceptions::{Reason, describe};
@@ -62,12 +64,7 @@ pub async fn prepare(
     if known.ledger.is_none() && !options.dry_run {
         ledger.put_folder(&before).await?;
     }
-    let permanent = match &target {
-        Some(folder) => sessions.target.permanent_flags(folder).await.map_err(Stop::target)?,
-        None => PermanentFlags::default(),
-    };
-    let keeping = Keeping { permanent, keywords: options.keywords.clone() };
-    if before.keywords != keeping.keywords.fingerprint() {
+    if before.keywords != options.keywords.fingerprint() {
         // By another table flags may have to be other ones everywhere: the target is listed whole.
         before.target_watermark = before.target_watermark.take().filter(|_| entries.is_empty());
     }
@@ -79,7 +76,7 @@ pub async fn prepare(
     let mut left_behind: HashSet<MessageId> = left.into_iter().map(|exception| exception.id.clone()).collect();
     let mut ended = Vec::new();
     let mut former = FolderLedger::new();
-    let (source, found_there) = loop {
+    let (source, found_there, keeping) = loop {
         if forget {
             // What stood there for another folder, or under other ids, is told by content, as long as the target's ids hold.
             if before.target == target_path && same_ids(target.as_ref(), &before.target_ids) {
@@ -102,10 +99,11 @@ pub async fn prepare(
                 ledger.put_folder(&before).await?;
             }
         }
-        let (source, listing) =
-            list(sessions, &pair.source, target.as_ref(), &before, &entries, &keeping, &left_behind).await?;
+        let keywords = &options.keywords;
+        let (source, listing, keeping) =
+            list(sessions, &pair.source, target.as_ref(), &before, &entries, keywords, &left_behind).await?;
         if forget || !(source.renumbered || listing.renumbered) {
-            break (source, listing);
+            break (source, listing, keeping);
         }
         // Ids of one side have become void, so the ledger says nothing any more: list both sides whole.
         forget = true;
@@ -210,9 +208,9 @@ async fn list(
     target: Option<&Folder>,
     before: &LedgerFolder,
     entries: &FolderLedger,
-    keeping: &Keeping,
+    keywords: &Keywords,
     left_behind: &HashSet<MessageId>,
-) -> Result<(SourceListing, TargetListing), Stop> {
+) -> Result<(SourceListing, TargetListing, Keeping), Stop> {
     let of_source = async {
         if let (true, Some(state)) = (entries.is_empty(), source.state.as_ref().filter(|state| state.messages == 0)) {
             let watermark = Some(state.watermark.clone());
@@ -230,17 +228,20 @@ async fn list(
             .await
             .map_err(Stop::source)
     };
+    let keeping_by = |permanent| Keeping { permanent, keywords: keywords.clone() };
     let of_target = async {
-        let empty = target.is_none_or(|folder| folder.state.as_ref().is_some_and(|state| state.messages == 0));
-        match target.filter(|_| !(empty && entries.is_empty())) {
-            None => Ok(TargetListing::default()),
-            Some(folder) => {
-                let since = before.target_watermark.as_ref();
-                inspect_target(sessions.target.as_mut(), folder, since, entries, keeping).await.map_err(Stop::target)
-            }
+        let Some(folder) = target else { return Ok((TargetListing::default(), keeping_by(PermanentFlags::default()))) };
+        let keeping = keeping_by(sessions.target.permanent_flags(folder).await.map_err(Stop::target)?);
+        let empty = folder.state.as_ref().is_some_and(|state| state.messages == 0);
+        if empty && entries.is_empty() {
+            return Ok((TargetListing::default(), keeping));
         }
+        let since = before.target_watermark.as_ref();
+        let listing = inspect_target(sessions.target.as_mut(), folder, since, entries, &keeping).await;
+        Ok((listing.map_err(Stop::target)?, keeping))
     };
-    tokio::try_join!(of_source, of_target)
+    let (source, (target, keeping)) = tokio::try_join!(of_source, of_target)?;
+    Ok((source, target, keeping))
 }
 
 /// Finds by content which messages to be copied stand on the target already, and notes them instead.

@@ -448,6 +448,9 @@ async fn by_mended_bytes(
     Ok(())
 }
 
+/// One way of mending a message, under way.
+type Mending = (Mends, Mender, blake3::Hasher);
+
 /// The ways in which a message may have been mended, each with the digest of what it then is.
 type Forms = Vec<(Mends, [u8; 16])>;
 
@@ -461,7 +464,7 @@ async fn read_mended(
     let mut read = HashMap::new();
     let mut fetch = mailbox.fetch(folder, ids).await?;
     let (mut fetched, mut out) = (Vec::new(), Vec::new());
-    let mut current: Option<(MessageId, Vec<(Mends, Mender, blake3::Hasher)>)> = None;
+    let mut current: Option<(MessageId, Vec<Mending>)> = None;
     let mut more = true;
     while more {
         more = fetch.next(&mut fetched).await?;
