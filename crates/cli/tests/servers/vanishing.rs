@@ -66,8 +66,8 @@ async fn a_third_goes_and_a_third_is_moved(account: &Account<'_>) -> usize {
     let names = folders(&mut client).await;
     client.command("CREATE Elsewhere").await.unwrap();
     let mut changed = 0;
-    for (path, name) in names {
-        let (_, uids) = account.uids(&path).await;
+    for (_, name) in names {
+        let (_, uids) = account.uids(&name).await;
         let every_third = |offset: usize| {
             let uids: Vec<String> = uids.iter().skip(offset).step_by(3).map(ToString::to_string).collect();
             (uids.len(), uids.join(","))
