@@ -22,8 +22,9 @@ use crate::copy::{Arrival, News, Route, SPOOL_IN_MEMORY, Shared, Unit, run_lane,
 use crate::keeping::Keeping;
 use crate::mend::{Mender, Mends};
 use crate::progress::Progress;
+use crate::reading::Onlooker;
 use crate::recover::{Outlines, Seekers, match_by_content};
-use crate::sending::Passing;
+use crate::sending::{Printing, given_under};
 use crate::sides::{Sessions, Side, SideError};
 use crate::stop::Stop;
 use crate::work::Work;
@@ -178,16 +179,19 @@ async fn mend(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work, id:
     for mends in needed.to_try() {
         let mut spool = SpooledTempFile::new(SPOOL_IN_MEMORY);
         let mut size = 0;
-        let mut passing = Passing::new(&work.source);
-        passing.begin(id, head.internal_date);
+        let mut printing = Printing::of(head.internal_date);
         let copied = mended(&mut original, mends, |bytes| {
-            passing.update(bytes);
+            if let Some(printing) = &mut printing {
+                printing.update(bytes);
+            }
             size += bytes.len() as u64;
             spool.write_all(bytes)
         });
         copied.map_err(|error| Stop::source(spool_error(error)))?;
-        let sending: Vec<Sending> = passing.end().into_iter().collect();
-        ledger.note_sending(&work.source.path, &sending).await?;
+        if let Some(printing) = printing {
+            let note = Sending { id: id.clone(), ids: given_under(&work.source), print: printing.finish() };
+            ledger.note_sending(&work.source.path, &[note]).await?;
+        }
         let flags = work.keeping.wanted(&head.flags).0;
         let wanted = Head { flags, size: Some(size), ..head.clone() };
         match store(sessions.target.as_mut(), &work.target, wanted, spool).await.map_err(Stop::target)? {

@@ -9,62 +9,77 @@ use std::sync::Arc;
 
 use limosa_model::error::{ErrorKind, Retry, Scope};
 use limosa_model::ledger::{Extent, Fingerprint, Sending};
-use limosa_model::mailbox::Fetched;
 use limosa_model::{ConnectorError, Folder, IdList, InternalDate, LedgerError, Mailbox, MessageId, Piece};
 
+use crate::reading::{Onlooker, read_whole};
 use crate::recover::Outlines;
 use crate::work::Work;
+
+/// Takes the fingerprint of a message as it passes.
+#[derive(Debug)]
+pub struct Printing {
+    seconds: i64,
+    size: u64,
+    digest: blake3::Hasher,
+}
+
+impl Printing {
+    /// One that was received then. A message without an internal date gets one of the target's own, so that nothing could be told by a
+    /// print: it has none.
+    pub fn of(received: Option<InternalDate>) -> Option<Self> {
+        received.map(|received| Self { seconds: received.seconds, size: 0, digest: blake3::Hasher::new() })
+    }
+}
+
+impl Onlooker for Printing {
+    type Made = Fingerprint;
+
+    fn update(&mut self, bytes: &[u8]) {
+        self.size += bytes.len() as u64;
+        self.digest.update(bytes);
+    }
+
+    fn finish(self) -> Fingerprint {
+        let mut digest = [0; 8];
+        self.digest.finalize_xof().fill(&mut digest);
+        Fingerprint { size: self.size, seconds: self.seconds, of: Extent::Whole, digest }
+    }
+}
 
 /// Looks at messages of one folder as they pass.
 #[derive(Debug)]
 pub struct Passing {
     ids: Arc<str>,
-    current: Option<(MessageId, Option<InternalDate>)>,
-    size: u64,
-    digest: blake3::Hasher,
+    current: Option<(MessageId, Printing)>,
 }
 
 impl Passing {
     /// Nothing has passed yet.
     pub fn new(folder: &Folder) -> Self {
-        Self { ids: given_under(folder), current: None, size: 0, digest: blake3::Hasher::new() }
+        Self { ids: given_under(folder), current: None }
     }
 
-    /// The messages that end with these pieces: none is stored before its end was given. One without an internal date gets one of the
-    /// target's own, so that nothing could be told by a note.
+    /// The messages that end with these pieces: none is stored before its end was given.
     pub fn ending(&mut self, pieces: &[Piece]) -> Vec<Sending> {
         pieces.iter().filter_map(|piece| self.look_at(piece)).collect()
     }
 
     fn look_at(&mut self, piece: &Piece) -> Option<Sending> {
         match piece {
-            Piece::Head(head) => self.begin(&head.id, head.internal_date),
-            Piece::Body(bytes) => self.update(bytes),
-            Piece::End => return self.end(),
+            Piece::Head(head) => {
+                self.current = Printing::of(head.internal_date).map(|printing| (head.id.clone(), printing));
+                None
+            }
+            Piece::Body(bytes) => {
+                let (_, printing) = self.current.as_mut()?;
+                printing.update(bytes);
+                None
+            }
+            Piece::End => {
+                let (id, printing) = self.current.take()?;
+                Some(Sending { id, ids: self.ids.clone(), print: printing.finish() })
+            }
         }
-        None
-    }
-
-    /// A message begins.
-    pub fn begin(&mut self, id: &MessageId, received: Option<InternalDate>) {
-        self.current = Some((id.clone(), received));
-        self.size = 0;
-        self.digest.reset();
-    }
-
-    /// Some of its bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.size += bytes.len() as u64;
-        self.digest.update(bytes);
-    }
-
-    /// It ends.
-    pub fn end(&mut self) -> Option<Sending> {
-        let (id, received) = self.current.take()?;
-        let mut digest = [0; 8];
-        self.digest.finalize_xof().fill(&mut digest);
-        let print = Fingerprint { size: self.size, seconds: received?.seconds, of: Extent::Whole, digest };
-        Some(Sending { id, ids: self.ids.clone(), print })
     }
 }
 
@@ -113,36 +128,8 @@ pub async fn claim(
             to_read.push(id.clone());
         }
     }
-    for (id, print) in read_prints(target, &work.target, &to_read).await? {
-        if is_ours(Some(print)) {
-            work.strays.push(id);
-        }
-    }
+    let read = read_whole(target, &work.target, &to_read, |head| Printing::of(head.internal_date)).await?;
+    let is_copy = |id: &MessageId| is_ours(read.made.get(id).copied());
+    work.strays.extend(to_read.iter().filter(is_copy));
     Ok(())
-}
-
-/// Reads these messages whole. Those that are gone, cannot be read or have no date are left out.
-async fn read_prints(
-    mailbox: &mut dyn Mailbox,
-    folder: &Folder,
-    ids: &IdList,
-) -> Result<Vec<(MessageId, Fingerprint)>, ConnectorError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut read = Vec::new();
-    let mut passing = Passing::new(folder);
-    let mut fetch = mailbox.fetch(folder, ids).await?;
-    let mut fetched = Vec::new();
-    let mut more = true;
-    while more {
-        more = fetch.next(&mut fetched).await?;
-        for one in fetched.drain(..) {
-            match one {
-                Fetched::Piece(piece) => read.extend(passing.look_at(&piece).map(|it| (it.id, it.print))),
-                Fetched::Gone(_) | Fetched::Unreadable(..) => passing.current = None,
-            }
-        }
-    }
-    Ok(read)
 }

@@ -16,33 +16,34 @@
 //! Each step can be cut off anywhere and begun again: a second attempt does what the first left open. So that is also what
 //! happens after a lost connection, and there is no other way of recovering.
 
-use std::collections::{BTreeMap, HashSet};
+mod conclude;
+mod look;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use limosa_model::error::{ErrorKind, Retry, Scope};
 use limosa_model::ledger::LedgerFolder;
 use limosa_model::mailbox::Survey;
-use limosa_model::{Connector, ConnectorError, Folder, FolderLedger, FolderPath, Ledger, MessageId};
+use limosa_model::{Connector, ConnectorError, Folder, FolderPath, Ledger};
 use tokio::time::Instant;
 
 use crate::audit::{AuditOptions, AuditReport, Depth, NoRecords, audit};
 use crate::folders::{FolderPair, Place};
-use crate::lanes::{Job, Lanes};
+use crate::lanes::Lanes;
 use crate::moves::{Move, find_moves, relocate};
-use crate::options::{Deletions, Options};
+use crate::options::Options;
 use crate::outlook::{Outlook, Recorded};
-use crate::prepare::{Known, adopt, aside, prepare, prepare_gone};
+use crate::prepare::adopt;
 use crate::progress::{Phase, Progress};
 use crate::refusals::deal;
 use crate::renames::Imagined;
-use crate::report::{Discrepancy, Report, Sides, Unfinished, Verified};
+use crate::report::{Report, Sides, Unfinished, Verified};
 use crate::sides::Sessions;
 use crate::stop::{PassError, Stop, concerns_a_folder, stopped};
 use crate::summary::Summary;
-use crate::verify::{Comparison, compare, settle_watermarks};
 use crate::work::Work;
-use crate::{apply, damage, lanes, renames};
+use crate::{apply, lanes, renames};
 
 /// What a pass works on.
 pub struct Pair<'a> {
@@ -139,8 +140,6 @@ struct Attempt<'a> {
 const QUIET: Duration = Duration::from_secs(1);
 /// How many times that is waited for at most: mail keeps coming to mailboxes that people use.
 const QUIET_AT_MOST: u32 = 30;
-/// A mailbox with fewer messages than this may lose all of them in one pass.
-const LARGE_MAILBOX: u64 = 100;
 
 impl Attempt<'_> {
     /// One attempt; answers why it is not finished, if it is not.
@@ -325,88 +324,6 @@ impl Attempt<'_> {
         Ok(places)
     }
 
-    /// Looks at every folder that may have changed, and at those that are gone.
-    async fn look(
-        &mut self,
-        sessions: &mut Sessions,
-        lanes: &mut Lanes<'_>,
-        outlook: &Outlook,
-        places: Vec<Option<Folder>>,
-    ) -> Result<Vec<Work>, Stop> {
-        self.progress.enter(Phase::Inspecting);
-        let ledger = self.pair.ledger.as_ref();
-        let mut looks = Vec::new();
-        for (pair, place) in outlook.plan.pairs.iter().zip(places) {
-            let in_ledger = outlook.imagined.in_ledger(&pair.source.path);
-            let again = outlook.to_try_again(in_ledger, self.options);
-            let left_out = place.is_none() && !self.options.dry_run;
-            let has_to_be = outlook.has_moved(pair, self.options) || !again.is_empty();
-            if !left_out && has_to_be {
-                looks.push(Look {
-                    outlook,
-                    pair,
-                    place,
-                    again,
-                    ledger,
-                    options: self.options,
-                    progress: self.progress,
-                });
-            }
-        }
-        let mut works = Vec::new();
-        for looked in lanes.work_off(sessions, looks).await? {
-            match looked {
-                Looked::Work(mut work) => {
-                    self.summary.take_unverified(&mut work);
-                    self.summary.rebuilt(&work);
-                    works.push(*work);
-                }
-                Looked::Refused(folder, reason) => self.summary.note_folder(&folder, "refused", reason),
-                Looked::Stopped => {}
-            }
-        }
-        for gone in &outlook.plan.gone {
-            let target = outlook.target.folders.iter().find(|folder| folder.path == gone.target && folder.selectable);
-            let target = target.map(|folder| outlook.imagined.as_it_stands(folder));
-            let mut work = prepare_gone(sessions, ledger, gone, target, self.options).await?;
-            self.summary.rebuilt(&work);
-            // A folder renamed on the source may keep its place on the target, and so does one made anew under the old name: what it
-            // has taken over stays.
-            for pair in outlook.plan.pairs.iter().filter(|pair| *pair.place.path() == gone.target) {
-                match works.iter().find(|heir| heir.source.path == pair.source.path) {
-                    Some(heir) => keep_for(&heir.ledger, &mut work),
-                    None => {
-                        let heir = outlook.imagined.in_ledger(&pair.source.path);
-                        keep_for(&damage::load(ledger, heir).await?.0, &mut work);
-                    }
-                }
-            }
-            works.push(work);
-        }
-        Ok(works)
-    }
-
-    /// Holds back deletions that look like an accident.
-    fn hold_deletions(&mut self, works: &mut [Work], known: &BTreeMap<FolderPath, LedgerFolder>) -> Option<Unfinished> {
-        // What was set aside is known; what a run that was cut off had sent is not.
-        let sent = works.iter().filter(|work| !work.set_aside).map(|work| work.strays.len() as u64);
-        let all: u64 = known.values().map(|folder| folder.messages).chain(sent).sum();
-        let removed: u64 = works.iter().map(Work::removals).sum();
-        if self.options.deletions != Deletions::Follow || all < LARGE_MAILBOX || removed * 2 <= all {
-            return None;
-        }
-        for work in works.iter_mut().filter(|work| work.removals() > 0) {
-            work.steps.remove.clear();
-            work.strays.clear();
-            work.incomplete = true;
-        }
-        Some(Unfinished {
-            code: "deletions-held".into(),
-            what: format!("{removed} of {all} messages are gone from the source; nothing was removed from the target"),
-            hint: Some("if they were meant to go, run again with --deletions follow-all; to let them stay on the target, with --deletions keep".into()),
-        })
-    }
-
     async fn carry_out(
         &mut self,
         sessions: &mut Sessions,
@@ -472,136 +389,6 @@ impl Attempt<'_> {
         work.incomplete |= !work.steps.copy.is_empty();
         Ok(())
     }
-
-    /// Compares, settles the watermarks, ends folders that are gone.
-    async fn conclude(
-        &mut self,
-        sessions: &mut Sessions,
-        lanes: &mut Lanes<'_>,
-        works: &mut [Work],
-        outlook: &Outlook,
-    ) -> Result<Option<Unfinished>, Stop> {
-        self.progress.enter(Phase::Verifying);
-        let ledger = self.pair.ledger.as_ref();
-        let is_gone = |work: &Work| outlook.plan.gone.iter().any(|gone| gone.source == work.source.path);
-        for work in works.iter().filter(|work| is_gone(work) && !work.incomplete) {
-            let place_is_used = outlook.plan.pairs.iter().any(|pair| pair.place.path() == &work.target.path);
-            let delete = self.options.deletions != Deletions::Keep && !place_is_used;
-            if let Some(kept) = apply::end_folder(sessions, ledger, work, delete).await? {
-                self.summary.note_folder(&work.source.path, "kept", kept);
-            }
-        }
-        let there: Vec<&mut Work> = works.iter_mut().filter(|work| !is_gone(work)).collect();
-        let comparisons = there.into_iter().map(|work| Compare { work, ledger }).collect();
-        let comparisons = lanes.work_off(sessions, comparisons).await?;
-        let survey = sessions.target.survey().await.map_err(Stop::target)?;
-        let mut discrepancies = Vec::new();
-        for (work, comparison) in works.iter().filter(|work| !is_gone(work)).zip(comparisons) {
-            let mut found = comparison.discrepancies;
-            let folder = survey.folders.iter().find(|folder| folder.path == work.target.path);
-            if let Some(state) = folder.and_then(|folder| folder.state.as_ref()) {
-                self.summary.target_messages(&work.source.path, state.messages);
-                if state.messages < work.ledger.len() {
-                    let stand = work.ledger.len();
-                    let what = format!("the target counts {} messages where {stand} should stand", state.messages);
-                    found.push(Discrepancy { folder: work.source.path.clone(), id: None, what });
-                }
-            }
-            if found.is_empty() && !work.incomplete {
-                if work.set_aside {
-                    ledger.remove_folder(&aside(&work.source.path)).await?;
-                }
-                settle_watermarks(ledger, work, comparison.watermark, &outlook.dropped_flags).await?;
-            }
-            discrepancies.extend(found);
-        }
-        let incomplete = works.iter().any(|work| work.incomplete);
-        let unfinished = match (discrepancies.is_empty(), incomplete) {
-            (false, _) => Some(Unfinished {
-                code: "differs".into(),
-                what: format!(
-                    "the comparison found {} difference{}",
-                    discrepancies.len(),
-                    if discrepancies.len() == 1 { "" } else { "s" }
-                ),
-                hint: Some("somebody else may be changing the target; run again to mend it".into()),
-            }),
-            (true, true) => Some(Unfinished {
-                code: "again".into(),
-                what: "some messages have to be looked at again".into(),
-                hint: Some("run again".into()),
-            }),
-            (true, false) => None,
-        };
-        self.summary.discrepancies = discrepancies;
-        Ok(unfinished)
-    }
-}
-
-/// A folder to be looked at.
-struct Look<'a> {
-    outlook: &'a Outlook,
-    pair: &'a FolderPair,
-    place: Option<Folder>,
-    again: HashSet<MessageId>,
-    ledger: &'a dyn Ledger,
-    options: &'a Options,
-    progress: &'a Progress,
-}
-
-/// What came of looking at a folder.
-enum Looked {
-    Work(Box<Work>),
-    /// A side would not have it; the folder and why.
-    Refused(FolderPath, String),
-    /// The pass was stopped before.
-    Stopped,
-}
-
-impl Job for Look<'_> {
-    type Done = Looked;
-
-    async fn run(self, sessions: &mut Sessions) -> Result<Looked, Stop> {
-        let Self { outlook, pair, place, again, ledger, options, progress } = self;
-        if progress.is_stopping() {
-            return Ok(Looked::Stopped);
-        }
-        progress.folder(pair.source.path.to_string());
-        let known = Known {
-            ledger: outlook.known.get(&pair.source.path),
-            path: outlook.imagined.in_ledger(&pair.source.path),
-            exceptions: &outlook.exceptions,
-            again: &again,
-        };
-        match prepare(sessions, ledger, pair, place, known, options).await {
-            Ok(work) => Ok(Looked::Work(Box::new(work))),
-            Err(Stop::Connector { error, .. }) if concerns_a_folder(&error) => {
-                Ok(Looked::Refused(pair.source.path.clone(), error.to_string()))
-            }
-            Err(stop) => Err(stop),
-        }
-    }
-}
-
-/// A folder to be compared.
-struct Compare<'a> {
-    work: &'a mut Work,
-    ledger: &'a dyn Ledger,
-}
-
-impl Job for Compare<'_> {
-    type Done = Comparison;
-
-    async fn run(self, sessions: &mut Sessions) -> Result<Comparison, Stop> {
-        compare(sessions, self.ledger, self.work).await
-    }
-}
-
-/// Leaves alone what the ledger of another folder explains.
-fn keep_for(heir: &FolderLedger, work: &mut Work) {
-    let Work { steps, ledger, strays, .. } = work;
-    steps.remove.retain(|id| ledger.get(id).is_none_or(|(target, _)| heir.source_of(&target).is_none()));
-    strays.retain(|target| heir.source_of(target).is_none());
 }
 
 fn nothing_matches() -> Unfinished {
