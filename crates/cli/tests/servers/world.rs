@@ -47,6 +47,13 @@ impl<'a> Account<'a> {
     }
 
     pub async fn client(&self) -> Client {
+        // Dovecot's login process may fall over when a client that it served over TLS was killed ("epoll_ctl: Bad file descriptor"), and
+        // takes along who signs in then.
+        for _ in 0..5 {
+            if let Ok(client) = self.server.client(self.user, PASSWORD).await {
+                return client;
+            }
+        }
         self.server.client(self.user, PASSWORD).await.unwrap()
     }
 
