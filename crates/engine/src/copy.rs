@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use crate::doubt::Doubt;
 use crate::keeping::Keeping;
 use crate::progress::Progress;
-use crate::sending::{Passing, noting_error};
+use crate::sending::{SendingTracker, noting_error};
 use crate::sides::{Side, SideError};
 
 /// A stretch of one folder.
@@ -203,7 +203,7 @@ struct Carrier<'a> {
     /// Its id, once it is on its way to the target.
     current: Option<MessageId>,
     doubt: Doubt,
-    passing: Passing,
+    passing: SendingTracker,
     /// Why a side gives or takes nothing more, or not now: the lane ends after the message under way.
     fatal: Option<SideError>,
 }
@@ -248,7 +248,7 @@ impl<'a> Carrier<'a> {
             mid_message: false,
             current: None,
             doubt: Doubt::new(false),
-            passing: Passing::new(&route.source),
+            passing: SendingTracker::new(&route.source),
             fatal: None,
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Such a folder is found again by content, like one whose ids have become void. There is nothing to be asked of anybody:
 //! what stands on the target is neither doubted nor copied again. One thing is lost with the entries: of messages that the
-//! source has no more, nobody can say whether their copies on the target are ours, so these stay.
+//! source has no more, nobody can say whether their copies on the target are ours, so these stay, but for what a run that was cut off
+//! had sent ([`sending`](crate::sending)).
 
 use limosa_model::{FolderLedger, FolderPath, Ledger, LedgerError};
 

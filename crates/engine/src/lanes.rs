@@ -33,12 +33,14 @@ pub struct Lanes<'a> {
     progress: &'a Progress,
     slots: Vec<Option<Sessions>>,
     far: bool,
+    /// One was refused: there are no more to be had.
+    refused: bool,
 }
 
 impl<'a> Lanes<'a> {
     /// None yet.
     pub fn new(pair: &'a Pair<'a>, progress: &'a Progress) -> Self {
-        Self { pair, progress, slots: Vec::new(), far: false }
+        Self { pair, progress, slots: Vec::new(), far: false, refused: false }
     }
 
     /// Lanes that pay for so many messages in so many folders, where both sides took that long to be surveyed.
@@ -50,6 +52,9 @@ impl<'a> Lanes<'a> {
     }
 
     fn widen(&mut self, lanes: u64) {
+        if self.refused {
+            return;
+        }
         let more = lanes.min(self.most()).saturating_sub(1) as usize;
         self.slots.resize_with(more.max(self.slots.len()), || None);
     }
@@ -65,6 +70,15 @@ impl<'a> Lanes<'a> {
         let (pair, progress) = (self.pair, self.progress);
         let closed = self.slots.iter_mut().filter(|slot| slot.is_none());
         join_all(closed.map(async |slot| *slot = open(pair, progress).await)).await;
+        self.keep_those_open(self.slots.len());
+    }
+
+    /// Of the first so many, which were to be opened: servers that refused one are not asked again.
+    fn keep_those_open(&mut self, tried: usize) {
+        if self.slots.iter().take(tried).any(Option::is_none) {
+            self.slots.retain(Option::is_some);
+            self.refused = true;
+        }
     }
 
     fn most(&self) -> u64 {
@@ -80,21 +94,34 @@ impl<'a> Lanes<'a> {
         let lanes = self.slots.len().min(jobs.len().saturating_sub(1));
         let queue = Queue::new(jobs);
         let (pair, progress) = (self.pair, self.progress);
-        let further = self.slots[..lanes].iter_mut().map(|slot| {
-            let queue = &queue;
-            async move {
-                if slot.is_none() {
-                    *slot = open(pair, progress).await;
+        let further: Vec<_> = self.slots[..lanes]
+            .iter_mut()
+            .map(|slot| {
+                let queue = &queue;
+                async move {
+                    if slot.is_none() {
+                        *slot = open(pair, progress).await;
+                    }
+                    match slot {
+                        Some(lane) => queue.work_off(lane).await,
+                        None => Ok(()),
+                    }
                 }
-                match slot {
-                    Some(lane) => queue.work_off(lane).await,
-                    None => Ok(()),
-                }
-            }
-        });
-        let (first, further) = tokio::join!(queue.work_off(main), join_all(further));
-        further.into_iter().fold(first, Result::and)?;
-        Ok(queue.done())
+            })
+            .collect();
+        let (first, mut ended) = tokio::join!(queue.work_off(main), join_all(further));
+        self.keep_those_open(lanes);
+        ended.insert(0, first);
+        let mut failures: Vec<Stop> = ended.into_iter().filter_map(Result::err).collect();
+        for failure in &failures {
+            tracing::warn!(reason = failure.unfinished().what, "a lane ended");
+        }
+        // What another attempt does not mend matters most.
+        failures.sort_by_key(|failure| failure.pause(0).is_some());
+        match failures.into_iter().next() {
+            Some(failure) => Err(failure),
+            None => Ok(queue.done()),
+        }
     }
 
     /// Ends their connections politely.

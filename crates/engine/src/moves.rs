@@ -6,15 +6,17 @@
 use std::collections::{HashMap, HashSet};
 
 use limosa_model::ledger::{Entry, Fingerprint, Sending, Settlement};
-use limosa_model::{Flags, IdList, Ledger, Mailbox, MessageId};
+use limosa_model::{Exception, Flags, IdList, Ledger, Mailbox, MessageId};
 
+use crate::exceptions::describe;
 use crate::mend::Mends;
 use crate::plan::{by_flags, entries_of};
 use crate::recover::{Outlines, Seekers, match_by_content};
 use crate::sending::given_under;
 use crate::sides::Sessions;
 use crate::stop::Stop;
-use crate::work::Work;
+use crate::verify::other_bytes;
+use crate::work::{Refused, Work};
 
 /// A message to be moved on the target.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct Move {
     pub target_flags: Flags,
     /// The changes with which it stands there.
     pub mends: Mends,
+    /// It stands there with other bytes.
+    pub differs: bool,
     /// What its header block shows.
     pub print: Option<Fingerprint>,
 }
@@ -74,6 +78,7 @@ pub async fn find_moves(sessions: &mut Sessions, works: &mut [Work]) -> Result<V
             for found in found {
                 moves.push(Move {
                     mends: found.mends,
+                    differs: found.differs,
                     print: found.print,
                     from: *from,
                     old_source: works[*from].ledger.source_of(&found.entry.target),
@@ -88,6 +93,9 @@ pub async fn find_moves(sessions: &mut Sessions, works: &mut [Work]) -> Result<V
     }
     for moved in &moves {
         works[moved.to].repaired(&moved.source, moved.mends);
+        if moved.differs && moved.mends.is_empty() {
+            works[moved.to].refused.push(Refused { id: moved.source.clone(), reason: other_bytes() });
+        }
     }
     for (index, work) in works.iter_mut().enumerate() {
         let came: HashSet<&MessageId> =
@@ -154,10 +162,11 @@ pub async fn relocate(
         for id in &removed {
             works[from].ledger.remove(id);
         }
-        ledger.settle(&works[from].source.path, &Settlement { removed, ..Settlement::default() }).await?;
-        ledger
-            .settle(&works[to].source.path, &Settlement { entries: entries.clone(), ..Settlement::default() })
-            .await?;
+        let left = Settlement { resolved: removed.clone(), removed, ..Settlement::default() };
+        ledger.settle(&works[from].source.path, &left).await?;
+        let exceptions = exceptions_of(sessions.source.as_mut(), &works[to], &entries).await?;
+        let came = Settlement { entries: entries.clone(), exceptions, ..Settlement::default() };
+        ledger.settle(&works[to].source.path, &came).await?;
         works[to].done.moved += entries.len() as u64;
         works[to].steps.set_flags.extend(by_flags(wanted));
         for entry in entries {
@@ -165,4 +174,12 @@ pub async fn relocate(
         }
     }
     Ok(())
+}
+
+/// What is to be told of these messages, which stand on the target with other bytes.
+async fn exceptions_of(source: &mut dyn Mailbox, work: &Work, entries: &[Entry]) -> Result<Vec<Exception>, Stop> {
+    let stands: HashSet<&MessageId> = entries.iter().map(|entry| &entry.source).collect();
+    let changed = work.refused.iter().filter(|refused| stands.contains(&refused.id));
+    let changed: Vec<_> = changed.map(|refused| (&refused.id, refused.reason.clone())).collect();
+    describe(source, &work.source, &changed).await.map_err(Stop::source)
 }

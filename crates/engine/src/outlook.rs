@@ -65,9 +65,12 @@ impl Outlook {
 
     /// Whether there is nothing to do.
     pub fn is_unchanged(&self, options: &Options) -> bool {
-        let retrying = self.exceptions.iter().any(|exception| tries_again(exception, options));
-        let same = |pair: &FolderPair| pair.subscribe.is_none() && !self.has_moved(pair, options);
-        !retrying && self.plan.gone.is_empty() && self.plan.pairs.iter().all(same)
+        let retrying = |pair: &FolderPair| {
+            let folder = self.imagined.in_ledger(&pair.source.path);
+            self.exceptions.iter().any(|exception| exception.folder == *folder && tries_again(exception, options))
+        };
+        let same = |pair: &FolderPair| pair.subscribe.is_none() && !self.has_moved(pair, options) && !retrying(pair);
+        self.plan.gone.is_empty() && self.plan.pairs.iter().all(same)
     }
 
     /// Whether a pair of folders has to be looked at: it is new, or a watermark moved, or watermarks prove nothing, or flags are

@@ -9,7 +9,6 @@ use limosa_model::{
 
 use crate::damage;
 use crate::exceptions::{Reason, describe};
-use crate::expected::Expected;
 use crate::folders::FolderPair;
 use crate::inspect::{SourceListing, TargetListing, inspect_source, inspect_target};
 use crate::keeping::Keeping;
@@ -20,7 +19,7 @@ use crate::sending::{claim, given_under};
 use crate::sides::Sessions;
 use crate::stop::Stop;
 use crate::verify::other_bytes;
-use crate::work::{Done, Refused, Work};
+use crate::work::{Refused, Work};
 
 /// What is known of a folder before it is looked at.
 pub struct Known<'a> {
@@ -129,34 +128,26 @@ pub async fn prepare(
         Some(Refused { id: exception.id.clone(), reason })
     });
     let refused = undescribed.collect();
+    let target = target.unwrap_or_else(|| absent(&target_path));
     let mut work = Work {
-        target: target.unwrap_or_else(|| absent(&target_path)),
-        source: pair.source.clone(),
         keeping,
-        ledger: entries,
-        steps,
         source_watermark: source.watermark,
         target_watermark: before.target_watermark,
         source_messages: source.messages.or(pair.source.state.as_ref().map(|state| state.messages)).unwrap_or(0),
-        done: Done::default(),
-        unnamed: Vec::new(),
         refused,
-        doubtful: Vec::new(),
-        expected: Expected::default(),
         left_behind,
         ended,
-        vanished: Vec::new(),
-        strays: Vec::new(),
         damage,
-        set_aside: false,
         incomplete: source.short,
+        ..Work::new(pair.source.clone(), target, entries, steps)
     };
     if !work.steps.drop.is_empty() && !options.dry_run {
         let removed = std::mem::take(&mut work.steps.drop);
         for id in &removed {
             work.ledger.remove(id);
         }
-        ledger.settle(&work.source.path, &Settlement { removed, ..Settlement::default() }).await?;
+        let settlement = Settlement { resolved: removed.clone(), removed, ..Settlement::default() };
+        ledger.settle(&work.source.path, &settlement).await?;
     }
     adopt(sessions, ledger, &mut work, &found_there.delta.unexplained, options.dry_run).await?;
     if options.deletions != Deletions::Keep {
@@ -339,28 +330,8 @@ pub async fn prepare_gone(
         Some(_) => plan_folder(&entries, &delta, &TargetDelta::default(), &HashSet::new(), options.deletions),
         None => FolderSteps::default(),
     };
-    let mut work = Work {
-        source: absent(&gone.source),
-        target: target.unwrap_or_else(|| absent(&gone.target)),
-        keeping: Keeping::default(),
-        ledger: entries,
-        steps,
-        source_watermark: None,
-        target_watermark: None,
-        source_messages: 0,
-        done: Done::default(),
-        unnamed: Vec::new(),
-        refused: Vec::new(),
-        doubtful: Vec::new(),
-        expected: Expected::default(),
-        left_behind: HashSet::new(),
-        ended: Vec::new(),
-        vanished: Vec::new(),
-        strays: Vec::new(),
-        damage,
-        set_aside: false,
-        incomplete: false,
-    };
+    let target = target.unwrap_or_else(|| absent(&gone.target));
+    let mut work = Work { damage, ..Work::new(absent(&gone.source), target, entries, steps) };
     let sent = ledger.sending(&gone.source).await?;
     if work.target.selectable && !sent.is_empty() && options.deletions != Deletions::Keep {
         let target = sessions.target.as_mut();

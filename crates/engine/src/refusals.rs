@@ -24,7 +24,7 @@ use crate::mend::{Mender, Mends};
 use crate::progress::Progress;
 use crate::reading::Onlooker;
 use crate::recover::{Outlines, Seekers, match_by_content};
-use crate::sending::{Printing, given_under};
+use crate::sending::{Fingerprinter, given_under};
 use crate::sides::{Sessions, Side, SideError};
 use crate::stop::Stop;
 use crate::work::Work;
@@ -47,7 +47,8 @@ pub enum Refusals {
 impl Refusals {
     /// Whether an exception of an earlier pass is to be tried again, since this policy can do more for its message.
     pub fn can_do_more(&self, exception: &Exception) -> bool {
-        !matches!(self, Self::Exact) && is_of_content(&exception.code) && exception.original.is_none()
+        let is_left_behind = !exception.stands() && exception.original.is_none();
+        !matches!(self, Self::Exact) && is_of_content(&exception.code) && is_left_behind
     }
 }
 
@@ -179,17 +180,17 @@ async fn mend(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work, id:
     for mends in needed.to_try() {
         let mut spool = SpooledTempFile::new(SPOOL_IN_MEMORY);
         let mut size = 0;
-        let mut printing = Printing::of(head.internal_date);
+        let mut fingerprinter = Fingerprinter::of(head.internal_date);
         let copied = mended(&mut original, mends, |bytes| {
-            if let Some(printing) = &mut printing {
-                printing.update(bytes);
+            if let Some(fingerprinter) = &mut fingerprinter {
+                fingerprinter.update(bytes);
             }
             size += bytes.len() as u64;
             spool.write_all(bytes)
         });
         copied.map_err(|error| Stop::source(spool_error(error)))?;
-        if let Some(printing) = printing {
-            let note = Sending { id: id.clone(), ids: given_under(&work.source), print: printing.finish() };
+        if let Some(fingerprinter) = fingerprinter {
+            let note = Sending { id: id.clone(), ids: given_under(&work.source), print: fingerprinter.finish() };
             ledger.note_sending(&work.source.path, &[note]).await?;
         }
         let flags = work.keeping.wanted(&head.flags).0;

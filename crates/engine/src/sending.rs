@@ -17,13 +17,13 @@ use crate::work::Work;
 
 /// Takes the fingerprint of a message as it passes.
 #[derive(Debug)]
-pub struct Printing {
+pub struct Fingerprinter {
     seconds: i64,
     size: u64,
     digest: blake3::Hasher,
 }
 
-impl Printing {
+impl Fingerprinter {
     /// One that was received then. A message without an internal date gets one of the target's own, so that nothing could be told by a
     /// print: it has none.
     pub fn of(received: Option<InternalDate>) -> Option<Self> {
@@ -31,7 +31,7 @@ impl Printing {
     }
 }
 
-impl Onlooker for Printing {
+impl Onlooker for Fingerprinter {
     type Made = Fingerprint;
 
     fn update(&mut self, bytes: &[u8]) {
@@ -48,12 +48,12 @@ impl Onlooker for Printing {
 
 /// Looks at messages of one folder as they pass.
 #[derive(Debug)]
-pub struct Passing {
+pub struct SendingTracker {
     ids: Arc<str>,
-    current: Option<(MessageId, Printing)>,
+    current: Option<(MessageId, Fingerprinter)>,
 }
 
-impl Passing {
+impl SendingTracker {
     /// Nothing has passed yet.
     pub fn new(folder: &Folder) -> Self {
         Self { ids: given_under(folder), current: None }
@@ -67,17 +67,18 @@ impl Passing {
     fn look_at(&mut self, piece: &Piece) -> Option<Sending> {
         match piece {
             Piece::Head(head) => {
-                self.current = Printing::of(head.internal_date).map(|printing| (head.id.clone(), printing));
+                self.current =
+                    Fingerprinter::of(head.internal_date).map(|fingerprinter| (head.id.clone(), fingerprinter));
                 None
             }
             Piece::Body(bytes) => {
-                let (_, printing) = self.current.as_mut()?;
-                printing.update(bytes);
+                let (_, fingerprinter) = self.current.as_mut()?;
+                fingerprinter.update(bytes);
                 None
             }
             Piece::End => {
-                let (id, printing) = self.current.take()?;
-                Some(Sending { id, ids: self.ids.clone(), print: printing.finish() })
+                let (id, fingerprinter) = self.current.take()?;
+                Some(Sending { id, ids: self.ids.clone(), print: fingerprinter.finish() })
             }
         }
     }
@@ -128,7 +129,7 @@ pub async fn claim(
             to_read.push(id.clone());
         }
     }
-    let read = read_whole(target, &work.target, &to_read, |head| Printing::of(head.internal_date)).await?;
+    let read = read_whole(target, &work.target, &to_read, |head| Fingerprinter::of(head.internal_date)).await?;
     let is_copy = |id: &MessageId| is_ours(read.made.get(id).copied());
     work.strays.extend(to_read.iter().filter(is_copy));
     Ok(())

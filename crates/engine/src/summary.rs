@@ -85,6 +85,10 @@ impl Summary {
             self.kind = PassKind::Incremental;
         }
         self.surveyed = true;
+        if self.dry_run {
+            // Each attempt imagines them anew.
+            self.renamed = 0;
+        }
         self.notes.clear();
         self.steps.clear();
     }
@@ -105,7 +109,9 @@ impl Summary {
         let Some(damage) = &work.damage else { return };
         let found = match work.source.selectable {
             true => "what stands on the target was found again by content",
-            false => "it is gone from the source, so what stands on the target stays there",
+            false => {
+                "it is gone from the source, so what stands on the target stays there, but for what a run that was cut off had sent"
+            }
         };
         let (folder, code) = (work.source.path.clone(), "ledger-rebuilt".to_owned());
         let note = FolderNote { folder, code, reason: format!("{damage}; {found}") };
@@ -143,7 +149,8 @@ impl Summary {
     /// forgets them would keep a pass going for ever.
     pub fn volume_done(&self) -> u64 {
         let messages = self.done.values().map(|done| done.copied.messages + done.found + done.removed + done.moved);
-        self.renamed + messages.sum::<u64>()
+        let renamed = if self.dry_run { 0 } else { self.renamed };
+        renamed + messages.sum::<u64>()
     }
 
     /// Nothing has changed on either side.

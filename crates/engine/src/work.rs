@@ -59,6 +59,32 @@ pub struct Work {
 }
 
 impl Work {
+    /// Between these folders, with nothing done yet.
+    pub fn new(source: Folder, target: Folder, ledger: FolderLedger, steps: FolderSteps) -> Self {
+        Self {
+            source,
+            target,
+            keeping: Keeping::default(),
+            ledger,
+            steps,
+            source_watermark: None,
+            target_watermark: None,
+            source_messages: 0,
+            done: Done::default(),
+            unnamed: Vec::new(),
+            refused: Vec::new(),
+            doubtful: Vec::new(),
+            expected: Expected::default(),
+            left_behind: HashSet::new(),
+            ended: Vec::new(),
+            vanished: Vec::new(),
+            strays: Vec::new(),
+            damage: None,
+            set_aside: false,
+            incomplete: false,
+        }
+    }
+
     /// A message stands on the target with these changes made, if there are any: an exception that says so is due.
     pub fn repaired(&mut self, id: &MessageId, mends: Mends) {
         if mends.is_empty() {

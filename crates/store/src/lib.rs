@@ -16,4 +16,4 @@ mod notes;
 mod rows;
 pub mod sqlite;
 
-pub use sqlite::SqliteStore;
+pub use sqlite::{PairException, SqliteStore};

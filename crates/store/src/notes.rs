@@ -57,6 +57,9 @@ impl Notes {
 
     /// Notes that these messages are about to be written.
     pub(crate) fn add(&mut self, folder: &FolderPath, messages: &[Sending]) -> io::Result<()> {
+        if messages.is_empty() {
+            return Ok(());
+        }
         if self.length > SHORT + 2 * self.needed {
             self.write_anew()?;
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use limosa_engine::{Side, SideError, refusals};
-use limosa_model::{Connector, FolderPath, IdList, Mailbox, MessageId};
+use limosa_model::{Connector, Folder, FolderPath, IdList, Mailbox, MessageId};
 use serde::Serialize;
 
 use super::moment;
@@ -93,16 +93,19 @@ async fn keep(source: &dyn Connector, mail: &Path, found: &[Numbered]) -> Result
     };
     let mut mailbox: Box<dyn Mailbox> = source.open().await.map_err(of_source)?;
     let survey = mailbox.survey().await.map_err(of_source)?;
-    let mut by_folder: BTreeMap<&FolderPath, IdList> = BTreeMap::new();
+    let mut by_folder: BTreeMap<(&FolderPath, &str), IdList> = BTreeMap::new();
     for one in found {
-        by_folder.entry(&one.exception.folder).or_default().push(one.exception.id.clone());
+        let folder = (&one.exception.folder, one.source_ids.as_str());
+        by_folder.entry(folder).or_default().push(one.exception.id.clone());
     }
     let mut originals = Originals::new();
-    for (path, ids) in by_folder {
-        // What the source has no more is told in the list.
-        let Some(folder) = survey.folders.iter().find(|folder| folder.path == *path && folder.selectable) else {
-            continue;
+    for ((path, given_under), ids) in by_folder {
+        // What the source has no more is told in the list. Under ids that were given anew other messages would be found.
+        let has_it = |folder: &&Folder| {
+            let same_ids = folder.state.as_ref().is_none_or(|state| state.ids == given_under);
+            folder.path == *path && folder.selectable && same_ids
         };
+        let Some(folder) = survey.folders.iter().find(has_it) else { continue };
         let kept =
             refusals::keep(open::maildir(mail).as_ref(), mailbox.as_mut(), folder, &ids).await.map_err(failed)?;
         originals.extend(kept.into_iter().map(|(id, place)| ((path.clone(), id), place)));

@@ -98,7 +98,7 @@ fn render(found: &[Numbered], paint: Paint) -> String {
 }
 
 fn describe(one: &Numbered) -> String {
-    let Numbered { number, source, target, exception } = one;
+    let Numbered { number, source, target, exception, .. } = one;
     let mut text = format!("{number}\n");
     let mut line = |name: &str, value: Option<String>| {
         if let Some(value) = value {

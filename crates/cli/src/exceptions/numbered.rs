@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use limosa_model::{Exception, PairKey};
+use limosa_store::PairException;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -16,16 +17,19 @@ pub struct Numbered {
     pub number: String,
     pub source: String,
     pub target: String,
+    /// Under what the message's id was given.
+    #[serde(skip)]
+    pub source_ids: String,
     #[serde(flatten)]
     pub exception: Exception,
 }
 
 impl Numbered {
-    fn new(pair: PairKey, exception: Exception) -> Self {
-        let PairKey { source, target } = pair;
+    fn new(of_pair: PairException) -> Self {
+        let PairException { pair: PairKey { source, target }, source_ids, exception } = of_pair;
         let text = format!("{source}\n{target}\n{}\n{}", exception.folder, exception.id);
         let number = blake3::hash(text.as_bytes()).to_hex()[..8].to_owned();
-        Self { number, source, target, exception }
+        Self { number, source, target, source_ids, exception }
     }
 
     /// The pair's key.
@@ -44,7 +48,7 @@ pub async fn find(of: &ExceptionsOf, state: &Path) -> Result<Vec<Numbered>, Fail
         false => Vec::new(),
         true => open::store(state).await?.exceptions().await.map_err(|error| Failure::ledger(&error))?,
     };
-    let all: Vec<Numbered> = all.into_iter().map(|(pair, exception)| Numbered::new(pair, exception)).collect();
+    let all: Vec<Numbered> = all.into_iter().map(Numbered::new).collect();
     select(of, all)
 }
 
@@ -94,7 +98,7 @@ pub fn sample_numbered() -> Numbered {
         original: Some("maildir:/originals Gesendet 1".into()),
         approval: limosa_model::Approval::new("Ada", "spam", 1_700_000_100).ok(),
     };
-    Numbered::new(pair, exception)
+    Numbered::new(PairException { pair, source_ids: "1".into(), exception })
 }
 
 #[cfg(test)]

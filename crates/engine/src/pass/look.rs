@@ -58,7 +58,10 @@ impl Attempt<'_> {
                     self.summary.rebuilt(&work);
                     works.push(*work);
                 }
-                Looked::Refused(folder, reason) => self.summary.note_folder(&folder, "refused", reason),
+                Looked::Refused(folder, reason) => {
+                    self.summary.note_folder(&folder, "refused", reason);
+                    self.refused.insert(folder);
+                }
                 Looked::Stopped => {}
             }
         }
@@ -83,7 +86,7 @@ impl Attempt<'_> {
         Ok(works)
     }
 
-    /// Holds back deletions that look like an accident.
+    /// Holds back deletions that look like an accident, and those of messages that may have gone to a folder that was refused.
     pub(super) fn hold_deletions(
         &mut self,
         works: &mut [Work],
@@ -93,19 +96,29 @@ impl Attempt<'_> {
         let sent = works.iter().filter(|work| !work.set_aside).map(|work| work.strays.len() as u64);
         let all: u64 = known.values().map(|folder| folder.messages).chain(sent).sum();
         let removed: u64 = works.iter().map(Work::removals).sum();
-        if self.options.deletions != Deletions::Follow || all < LARGE_MAILBOX || removed * 2 <= all {
+        if self.options.deletions != Deletions::Follow || removed == 0 {
             return None;
         }
+        let (what, hint) = match self.refused.first() {
+            Some(folder) => (
+                format!(
+                    "{removed} messages have left their folders on the source, perhaps for {folder}, which could not be brought over; \
+                     nothing was removed from the target"
+                ),
+                "give the folder another name with --map, or leave it out with --exclude; to remove them all the same, run again with --deletions follow-all",
+            ),
+            None if all >= LARGE_MAILBOX && removed * 2 > all => (
+                format!("{removed} of {all} messages are gone from the source; nothing was removed from the target"),
+                "if they were meant to go, run again with --deletions follow-all; to let them stay on the target, with --deletions keep",
+            ),
+            None => return None,
+        };
         for work in works.iter_mut().filter(|work| work.removals() > 0) {
             work.steps.remove.clear();
             work.strays.clear();
             work.incomplete = true;
         }
-        Some(Unfinished {
-            code: "deletions-held".into(),
-            what: format!("{removed} of {all} messages are gone from the source; nothing was removed from the target"),
-            hint: Some("if they were meant to go, run again with --deletions follow-all; to let them stay on the target, with --deletions keep".into()),
-        })
+        Some(Unfinished { code: "deletions-held".into(), what, hint: Some(hint.into()) })
     }
 }
 

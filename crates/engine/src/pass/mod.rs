@@ -19,6 +19,7 @@
 mod conclude;
 mod look;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ pub async fn run(pair: Pair<'_>, options: &Options, progress: &Progress) -> Resu
     let unfinished = loop {
         let before = summary.volume_done();
         summary.attempts += 1;
-        let mut attempt = Attempt { pair: &pair, options, progress, summary: &mut summary };
+        let mut attempt = Attempt { pair: &pair, options, progress, summary: &mut summary, refused: BTreeSet::new() };
         let stop = match attempt.run().await {
             Ok(unfinished) => break unfinished,
             Err(stop) => stop,
@@ -134,6 +135,8 @@ struct Attempt<'a> {
     options: &'a Options,
     progress: &'a Progress,
     summary: &'a mut Summary,
+    /// Source folders that a side would not have: what should stand in their places does not.
+    refused: BTreeSet<FolderPath>,
 }
 
 /// How long a target must stand still to be taken as quiet, after a run that was cut off while it wrote.
@@ -177,6 +180,10 @@ impl Attempt<'_> {
         }
         if !self.options.dry_run && ledger.set_writing(true).await? {
             target = self.wait_until_quiet(&mut sessions, target).await?;
+            if self.progress.is_stopping() {
+                // The note stays: the next run waits, too.
+                return Ok(Some(stopped()));
+            }
         }
         sessions.source.identify(&mut source.folders).await.map_err(Stop::source)?;
         let outlook = self.outlook_after_renames(&mut sessions, &source, target).await?;
@@ -285,7 +292,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Makes the folders that are missing; answers the place of each source folder, `None` where a dry run made none.
+    /// Makes the folders that are missing; answers the place of each source folder, `None` where a dry run made none or the target refused.
     async fn make_folders(&mut self, sessions: &mut Sessions, outlook: &Outlook) -> Result<Vec<Option<Folder>>, Stop> {
         let pairs = &outlook.plan.pairs;
         let mut places: Vec<Option<Folder>> = pairs.iter().map(|pair| outlook.stands(pair)).collect();
@@ -303,6 +310,7 @@ impl Attempt<'_> {
             match made {
                 Ok(folder) => places[index] = Some(folder),
                 Err(error) => {
+                    self.refused.insert(pairs[index].source.path.clone());
                     let path = pairs[index].place.path();
                     let reason =
                         format!("the target does not make the folder {path}: {error}; give it another name with --map");
@@ -378,7 +386,8 @@ impl Attempt<'_> {
         if work.unnamed.is_empty() {
             return Ok(());
         }
-        work.steps.copy = work.unnamed.drain(..).map(|(id, _)| id).collect();
+        let unnamed = work.unnamed.drain(..).map(|(id, _)| id).collect();
+        let planned = std::mem::replace(&mut work.steps.copy, unnamed);
         let stored =
             sessions.target.arrivals(&work.target, work.target_watermark.as_ref()).await.map_err(Stop::target)?;
         let unexplained = work.ledger.unknown_targets(&stored);
@@ -387,6 +396,7 @@ impl Attempt<'_> {
         work.done.found = found_before;
         // What is not found now is found, or copied again, when the folder is looked at next.
         work.incomplete |= !work.steps.copy.is_empty();
+        work.steps.copy = planned;
         Ok(())
     }
 }

@@ -221,18 +221,21 @@ async fn by_mended_bytes(
     }
     let ids = left.source.iter().map(|outline| outline.id.clone()).collect();
     let read = read_mended(source.mailbox, source.folder, &ids).await.map_err(|error| (Side::Source, error))?;
-    let targets = &mut left.target;
+    let mut waiting: HashMap<[u8; 16], Vec<&Outline>> = HashMap::new();
+    for theirs in left.target.iter().rev() {
+        if let Some(digests) = standing.get(&theirs.id) {
+            waiting.entry(digests.whole).or_default().push(theirs);
+        }
+    }
+    let mut taken = HashSet::new();
     left.source.retain(|ours| {
-        let forms = read.get(&ours.id).map(Vec::as_slice).unwrap_or_default();
-        let like = |theirs: &Outline| {
-            let digests = standing.get(&theirs.id)?;
-            forms.iter().find(|(_, whole)| *whole == digests.whole).map(|(mends, _)| *mends)
-        };
-        let Some((at, mends)) = targets.iter().enumerate().find_map(|(at, theirs)| Some((at, like(theirs)?))) else {
-            return true;
-        };
-        found.push(Found { mends, ..Found::of(ours, targets.remove(at), true) });
+        let forms = read.get(&ours.id).into_iter().flatten();
+        let like = |(mends, whole): &(Mends, [u8; 16])| Some((*mends, waiting.get_mut(whole)?.pop()?));
+        let Some((mends, theirs)) = forms.into_iter().find_map(like) else { return true };
+        taken.insert(theirs.id.clone());
+        found.push(Found { mends, ..Found::of(ours, theirs, true) });
         false
     });
+    left.target.retain(|theirs| !taken.contains(&theirs.id));
     Ok(())
 }

@@ -246,6 +246,7 @@ async fn cut_off_at_any_step_nothing_is_mended_or_kept_twice() {
         }
     }
     println!("{cuts} cuts");
+    assert!(cuts >= 300, "{cuts} cuts");
 }
 
 #[tokio::test(start_paused = true)]

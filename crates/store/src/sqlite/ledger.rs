@@ -13,7 +13,7 @@ use limosa_model::pair::PairKey;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row, Sqlite, Transaction};
 
-use super::{BEGIN_WRITE, Doing, Inner};
+use super::{BEGIN_WRITE, Doing, Inner, PairException};
 use crate::lock::FileLock;
 use crate::notes::Notes;
 use crate::rows::{SegmentRow, SegmentSizes, Tally, id_text, read_id, read_segments, touches_entries};
@@ -33,7 +33,7 @@ type Result<T> = std::result::Result<T, LedgerError>;
 /// Exceptions, as [`read_exception`] reads them; without a condition.
 const EXCEPTIONS: &str =
     "SELECT folder.source, message, message_id, subject, size, code, reason, date, zone, hint, original,
-    approved_by, approved_because, approved_at, pair.source, pair.target
+    approved_by, approved_because, approved_at, pair.source, pair.target, folder.source_ids
     FROM exception JOIN folder ON folder.id = exception.folder JOIN pair ON pair.id = folder.pair";
 
 fn unread(error: sqlx::Error) -> LedgerError {
@@ -397,14 +397,15 @@ impl Ledger for SqliteLedger {
     }
 }
 
-pub(super) async fn all_exceptions(connection: &mut SqliteConnection) -> Result<Vec<(PairKey, Exception)>> {
+pub(super) async fn all_exceptions(connection: &mut SqliteConnection) -> Result<Vec<PairException>> {
     let rows = sqlx::query(EXCEPTIONS).fetch_all(connection).await.map_err(unread)?;
     let read = |row: &SqliteRow| {
         let side = |column| row.try_get(column).map_err(unread);
-        Ok((PairKey { source: side(14)?, target: side(15)? }, read_exception(row)?))
+        let pair = PairKey { source: side(14)?, target: side(15)? };
+        Ok(PairException { pair, source_ids: side(16)?, exception: read_exception(row)? })
     };
     let mut exceptions = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
-    exceptions.sort_by_cached_key(|(pair, one)| (pair.clone(), one.folder.clone(), one.id.clone()));
+    exceptions.sort_by_cached_key(|one| (one.pair.clone(), one.exception.folder.clone(), one.exception.id.clone()));
     Ok(exceptions)
 }
 

@@ -119,7 +119,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`LedgerError::Store`] when they cannot be read; [`LedgerError::Damaged`].
-    pub async fn exceptions(&self) -> Result<Vec<(PairKey, Exception)>, LedgerError> {
+    pub async fn exceptions(&self) -> Result<Vec<PairException>, LedgerError> {
         let mut connection = self.0.connection().await;
         ledger::all_exceptions(&mut connection).await
     }
@@ -180,6 +180,17 @@ impl SqliteStore {
         let notes = Notes::open(&self.notes_path(key)).map_err(|error| Doing::Open.failed(error))?;
         Ok(Arc::new(SqliteLedger::new(self.0.clone(), id, fence, key.to_string(), notes, lock)))
     }
+}
+
+/// An exception, of all that the store holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairException {
+    /// Whose it is.
+    pub pair: PairKey,
+    /// Under what its source folder gave the ids that the ledger knows.
+    pub source_ids: String,
+    /// The exception.
+    pub exception: Exception,
 }
 
 impl Inner {
