@@ -26,12 +26,10 @@ pub async fn run(settings: CopySettings, pair: OpenPair, screen: Screen) -> Resu
     let CopySettings { run, .. } = &settings;
     let result = copy_one(run, &pair, &screen).await;
     let ledger = open::ledger_file(&run.state);
-    match &result {
-        Ok(report) => tell(report, run, &ledger)?,
-        Err(failure) if run.json => write_json(&Failed::new(&pair.key(), failure))?,
-        Err(_) => {}
-    }
-    result.map(|report| report.outcome.into())
+    let PairKey { source, target } = pair.key();
+    let report = result.map_err(|failure| failure.of_pair(source, target))?;
+    tell(&report, run, &ledger)?;
+    Ok(report.outcome.into())
 }
 
 async fn copy_one(run: &RunSettings, pair: &OpenPair, screen: &Screen) -> Result<Report, Failure> {
@@ -113,6 +111,9 @@ pub fn cannot_work(error: PassError, source: &str, target: &str) -> Failure {
             Failure::new("same-account", format!("source and target are the same mailbox, {account}"))
                 .hint("name another account as the target")
         }
+        PassError::SameMailbox { .. } => {
+            Failure::new("same-account", error.to_string()).hint("name another account as the target")
+        }
         other => Failure::new("internal", other.to_string()).because_of(&other),
     }
 }
@@ -143,23 +144,24 @@ fn tell(report: &Report, run: &RunSettings, ledger: &Path) -> Result<(), Failure
     write_out(&summary::render(report, ledger, Paint::stdout()))
 }
 
-/// What stands in the place of a report when a pair cannot work.
+/// What stands in the place of a report when a command cannot work.
 #[derive(Debug, Serialize)]
 pub struct Failed<'a> {
-    source: &'a str,
-    target: &'a str,
+    source: Option<&'a str>,
+    target: Option<&'a str>,
     error: &'a Failure,
 }
 
 impl<'a> Failed<'a> {
-    /// Of that pair.
-    pub fn new(key: &'a PairKey, error: &'a Failure) -> Self {
-        Self { source: &key.source, target: &key.target, error }
+    /// With the pair, where it is of one.
+    pub fn new(error: &'a Failure) -> Self {
+        let (source, target) = error.pair.as_ref().map(|(source, target)| (source.as_str(), target.as_str())).unzip();
+        Self { source, target, error }
     }
 
     /// Of a pair that is not even understood; as typed.
     pub fn typed(source: &'a str, target: &'a str, error: &'a Failure) -> Self {
-        Self { source, target, error }
+        Self { source: Some(source), target: Some(target), error }
     }
 }
 

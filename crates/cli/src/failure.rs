@@ -71,12 +71,21 @@ pub struct Failure {
     pub causes: Vec<String>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Source and target, where it is of a pair: as they are told in JSON beside it.
+    #[serde(skip)]
+    pub pair: Option<(String, String)>,
 }
 
 impl Failure {
+    /// Says of which pair it is.
+    #[must_use]
+    pub fn of_pair(self, source: impl Into<String>, target: impl Into<String>) -> Self {
+        Self { pair: Some((source.into(), target.into())), ..self }
+    }
+
     /// Something that cannot work.
     pub fn new(code: &'static str, what: impl Into<String>) -> Self {
-        Self { exit: Exit::CannotWork, code, what: what.into(), causes: Vec::new(), hint: None }
+        Self { exit: Exit::CannotWork, code, what: what.into(), causes: Vec::new(), hint: None, pair: None }
     }
 
     /// Adds what to do about it.
@@ -147,7 +156,7 @@ impl Failure {
 
 impl From<Usage> for Failure {
     fn from(usage: Usage) -> Self {
-        Self { exit: Exit::Usage, code: "usage", what: usage.what, causes: Vec::new(), hint: usage.hint }
+        Self { exit: Exit::Usage, code: "usage", what: usage.what, causes: Vec::new(), hint: usage.hint, pair: None }
     }
 }
 

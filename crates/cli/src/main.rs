@@ -35,7 +35,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::Typed;
+use args::{OutputArgs, Typed};
+use copy::Failed;
 use exit::Exit;
 use failure::{Failure, Usage};
 use settings::Settings;
@@ -54,6 +55,15 @@ fn run() -> Result<Exit, Failure> {
     refuse_secrets_in_arguments()?;
     let typed = Typed::parse();
     let output = typed.output.clone();
+    let ended = carry_out(typed, &output);
+    if let (true, Err(failure)) = (output.json, &ended) {
+        copy::write_json(&Failed::new(failure))?;
+    }
+    ended
+}
+
+/// Does what was typed. With `--json`, what it writes to standard output it writes before it fails, or not at all.
+fn carry_out(typed: Typed, output: &OutputArgs) -> Result<Exit, Failure> {
     let settings = Settings::read(typed)?;
 
     let screen = Screen::new(output.quiet);

@@ -9,7 +9,9 @@ use limosa_engine::audit::{AuditReport, AuditedFolder, Depth, Difference, Kind, 
 use limosa_engine::{Grade, Pair, Progress};
 use limosa_model::Ledger;
 
-use crate::copy::{Failed, cannot_work, take_ledger, write_json, write_out};
+use limosa_model::PairKey;
+
+use crate::copy::{cannot_work, take_ledger, write_json, write_out};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::memory::peak_rss_bytes;
@@ -32,14 +34,14 @@ pub async fn run(settings: VerifySettings, pair: OpenPair, screen: Screen) -> Re
     let watch = screen.watch(&progress, None);
     let result = compare(&settings, &pair, &progress, &screen).await;
     watch.end().await;
-    match &result {
-        Ok(report) if settings.json => write_json(report)?,
-        Ok(report) if settings.quiet && report.grade <= Grade::Good => {}
-        Ok(report) => write_out(&render(report, Paint::stdout()))?,
-        Err(failure) if settings.json => write_json(&Failed::new(&pair.key(), failure))?,
-        Err(_) => {}
+    let PairKey { source, target } = pair.key();
+    let report = result.map_err(|failure| failure.of_pair(source, target))?;
+    if settings.json {
+        write_json(&report)?;
+    } else if !settings.quiet || report.grade > Grade::Good {
+        write_out(&render(&report, Paint::stdout()))?;
     }
-    result.map(|report| report.grade.into())
+    Ok(report.grade.into())
 }
 
 async fn compare(

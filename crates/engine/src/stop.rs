@@ -18,6 +18,16 @@ pub enum PassError {
         /// The account.
         account: String,
     },
+    /// Source and target are one mailbox under two names.
+    #[error(
+        "source {source_account} and target {target_account} are the same mailbox: their folders have the same ids and positions"
+    )]
+    SameMailbox {
+        /// The source account.
+        source_account: String,
+        /// The target account.
+        target_account: String,
+    },
     /// An endpoint cannot be used.
     #[error("the {} cannot be used", if *side == Side::Source { "source" } else { "target" })]
     Connector {
@@ -38,7 +48,9 @@ impl PassError {
         match self {
             Self::Connector { side, error } => Stop::Connector { side, error }.unfinished(),
             Self::Ledger(error) => Stop::Ledger(error).unfinished(),
-            Self::SameAccount { .. } => Unfinished { code: "same-account".into(), what: self.to_string(), hint: None },
+            Self::SameAccount { .. } | Self::SameMailbox { .. } => {
+                Unfinished { code: "same-account".into(), what: self.to_string(), hint: None }
+            }
         }
     }
 }
@@ -55,6 +67,13 @@ pub enum Stop {
     },
     /// The ledger's error.
     Ledger(LedgerError),
+    /// Source and target are one mailbox under these names.
+    SameMailbox {
+        /// The source account.
+        source_account: String,
+        /// The target account.
+        target_account: String,
+    },
 }
 
 impl Stop {
@@ -84,14 +103,16 @@ impl Stop {
     }
 
     pub fn unfinished(&self) -> Unfinished {
-        let (code, error): (&str, &dyn std::error::Error) = match self {
-            Self::Connector { error, .. } => (error.kind().code(), error),
-            Self::Ledger(error) => (error.code(), error),
-        };
-        let place = match self {
-            Self::Connector { side: Side::Source, .. } => "source: ",
-            Self::Connector { side: Side::Target, .. } => "target: ",
-            Self::Ledger(_) => "",
+        let (place, code, error, hint): (_, &str, &dyn std::error::Error, _) = match self {
+            Self::Connector { side, error } => {
+                let place = if *side == Side::Source { "source: " } else { "target: " };
+                (place, error.kind().code(), error, error.hint_text().map(str::to_owned))
+            }
+            Self::Ledger(error) => ("", error.code(), error, Some(error.hint().to_owned())),
+            Self::SameMailbox { source_account, target_account } => {
+                let what = format!("{source_account} and {target_account} are the same mailbox");
+                return Unfinished { code: "same-account".into(), what, hint: None };
+            }
         };
         let mut what = format!("{place}{error}");
         let mut cause = error.source();
@@ -99,10 +120,6 @@ impl Stop {
             what = format!("{what}: {error}");
             cause = error.source();
         }
-        let hint = match self {
-            Self::Connector { error, .. } => error.hint_text().map(str::to_owned),
-            Self::Ledger(error) => Some(error.hint().to_owned()),
-        };
         Unfinished { code: code.to_owned(), what, hint }
     }
 }
@@ -124,6 +141,9 @@ impl From<Stop> for PassError {
         match stop {
             Stop::Connector { side, error } => Self::Connector { side, error },
             Stop::Ledger(error) => Self::Ledger(error),
+            Stop::SameMailbox { source_account, target_account } => {
+                Self::SameMailbox { source_account, target_account }
+            }
         }
     }
 }
@@ -139,5 +159,14 @@ pub fn stopped() -> Unfinished {
         code: "stopped".into(),
         what: "stopped by hand; everything that had arrived is settled".into(),
         hint: Some("run the same command again to go on".into()),
+    }
+}
+
+/// No folder is left to work on.
+pub fn nothing_matches() -> Unfinished {
+    Unfinished {
+        code: "nothing-matches".into(),
+        what: "no folder of the source matches --only, or all are left out by --exclude".into(),
+        hint: Some("limosa check shows the folders; `*` does not go beyond one name, `**` does".into()),
     }
 }

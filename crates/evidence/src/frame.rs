@@ -32,6 +32,12 @@ pub struct Header {
     pub begun: i64,
     /// The program that wrote this, with its version.
     pub software: String,
+    /// Patterns of the only source folders that were compared; all were where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
+    /// Patterns of source folders that were not compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
     /// What the format's hashes are, for whoever reads the file with other eyes.
     #[serde(default)]
     pub algorithms: Algorithms,

@@ -38,6 +38,8 @@ fn two_hundred_thousand_messages_take_few_bytes_each_and_no_memory() {
         target: "imap://a@new.example:993".into(),
         begun: 0,
         software: "limosa test".into(),
+        only: Vec::new(),
+        exclude: Vec::new(),
         algorithms: Default::default(),
     };
     let before = peak();

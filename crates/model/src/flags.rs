@@ -204,6 +204,12 @@ impl Keywords {
         Self(table.into_iter().map(entry).collect())
     }
 
+    /// Whether that is a keyword that can be sent to a server: an atom that does not begin with a backslash (RFC 9051 §9,
+    /// `flag-keyword`).
+    pub fn is_keyword(name: &str) -> bool {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !br#"(){%*"\]"#.contains(&byte))
+    }
+
     /// Whether the table says anything of that keyword.
     pub fn names(&self, keyword: &str) -> bool {
         self.0.contains_key(&keyword.to_ascii_lowercase())

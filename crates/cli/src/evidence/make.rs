@@ -68,6 +68,8 @@ pub async fn make(settings: EvidenceMakeSettings, pair: OpenPair, screen: Screen
         target: key.target.clone(),
         begun: now(),
         software: concat!("limosa ", env!("CARGO_PKG_VERSION")).into(),
+        only: patterns(&settings.folders.only),
+        exclude: patterns(&settings.folders.exclude),
         algorithms: Default::default(),
     };
     let mut sink = Attesting {
@@ -240,6 +242,10 @@ fn tell(settings: &EvidenceMakeSettings, made: &Made) -> Result<(), Failure> {
 }
 
 /// What a run may answer.
+fn patterns(globs: &[globset::Glob]) -> Vec<String> {
+    globs.iter().map(|glob| glob.glob().to_owned()).collect()
+}
+
 #[cfg(test)]
 pub fn sample_made() -> Made {
     Made {

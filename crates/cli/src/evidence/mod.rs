@@ -154,6 +154,7 @@ fn render(found: &Found, paint: Paint) -> String {
     let Found { report, against } = found;
     let mut text = format!("{} signed by {}, whole and unaltered\n", paint.green("good:"), report.public_key);
     let _ = writeln!(text, "  {} → {}", clean(&report.header.source), clean(&report.header.target));
+    scope(&report.header, &mut text);
     let counts = &report.counts;
     let _ = writeln!(
         text,
@@ -173,6 +174,15 @@ fn render(found: &Found, paint: Paint) -> String {
         listed("added later", &against.added, &mut text);
     }
     text
+}
+
+/// What the file is silent about.
+fn scope(header: &limosa_evidence::Header, text: &mut String) {
+    for (what, patterns) in [("only", &header.only), ("without", &header.exclude)] {
+        if !patterns.is_empty() {
+            let _ = writeln!(text, "  {what} source folders that match: {}", clean(&patterns.join(", ")));
+        }
+    }
 }
 
 fn listed(what: &str, listed: &Listed, text: &mut String) {
@@ -306,6 +316,8 @@ pub fn sample_found() -> Found {
                 target: "imap://a@new.example:993".into(),
                 begun: 1_700_000_000,
                 software: "limosa 0.1.0".into(),
+                only: Vec::new(),
+                exclude: Vec::new(),
                 algorithms: Default::default(),
             },
             finished: 1_700_000_100,

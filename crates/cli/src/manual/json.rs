@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use limosa_model::PairKey;
 use serde_json::Value;
 
 use super::{page, sample_audit, sample_check, sample_report};
@@ -62,8 +61,9 @@ fn every_field_of_a_pass_is_described() {
 
 #[test]
 fn every_field_of_a_failure_is_described() {
-    let key = PairKey { source: "imap://a@old.example:993".into(), target: "imap://a@new.example:993".into() };
-    check("When a pair cannot work", Failed::new(&key, &Failure::new("sign-in", "refused")));
+    let failure = Failure::new("sign-in", "refused");
+    let failure = failure.of_pair("imap://a@old.example:993", "imap://a@new.example:993");
+    check("When a command cannot work", Failed::new(&failure));
 }
 
 #[test]

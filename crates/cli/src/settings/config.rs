@@ -1,6 +1,6 @@
 //! The configuration file: policies, keywords, thresholds. `docs/config.md` describes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use limosa_engine::grade::Thresholds;
@@ -95,7 +95,7 @@ impl Config {
         };
         let usual = Thresholds::default();
         Ok(Self {
-            keywords: Keywords::new(file.keywords),
+            keywords: keywords(file.keywords).map_err(|what| wrong(&what))?,
             thresholds: Thresholds {
                 metadata_poor: share("metadata-poor", file.grade.metadata_poor, usual.metadata_poor)?,
                 behind_investigate: share(
@@ -114,6 +114,22 @@ impl Config {
         let of_host = host.and_then(|host| self.policies.get(&host.to_ascii_lowercase()));
         of_host.copied().unwrap_or(self.policy)
     }
+}
+
+/// The table of keywords, once it is sure that each can stand in a command (RFC 9051 §9, `flag-keyword`) and that none is named twice.
+fn keywords(table: BTreeMap<String, String>) -> Result<Keywords, String> {
+    let mut seen = BTreeSet::new();
+    for (from, to) in &table {
+        if let Some(name) = [from, to].into_iter().find(|name| !Keywords::is_keyword(name)) {
+            return Err(format!(
+                "keywords: {name:?} is no keyword: ASCII without white space, backslashes and any of (){{%*\"]}}"
+            ));
+        }
+        if !seen.insert(from.to_ascii_lowercase()) {
+            return Err(format!("keywords: {from:?} is named twice; its letters' case does not count"));
+        }
+    }
+    Ok(Keywords::new(table))
 }
 
 /// Where XDG says (Base Directory Specification: relative values are to be ignored).
@@ -158,6 +174,10 @@ mod tests {
             ("[grade]\nmetadata-poor = 3\n", "a share from 0 to 1"),
             ("[target.\"a\"]\n", "policy"),
             ("[keywords]\nA = \n", "line 2"),
+            ("[keywords]\nA = 'B C'\n", "\"B C\" is no keyword"),
+            ("[keywords]\n'\\Seen' = 'B'\n", "is no keyword"),
+            ("[keywords]\nA = ''\n", "is no keyword"),
+            ("[keywords]\nA = 'B'\na = 'C'\n", "named twice"),
         ] {
             let error = parse(text).expect_err("it is wrong");
             assert!(error.contains(expect) && error.starts_with("limosa.toml: "), "{text}: {error}");

@@ -15,8 +15,17 @@ pub fn folder_rules(args: &FolderArgs) -> Result<FolderRules, Usage> {
     let globs = |option: &str, texts: &[String]| -> Result<Vec<Glob>, Usage> {
         texts.iter().map(|text| glob(option, text)).collect()
     };
+    let maps: Vec<(FolderPath, FolderPath)> = args.map.iter().map(|text| map(text)).collect::<Result<_, _>>()?;
+    for (index, (from, _)) in maps.iter().enumerate() {
+        if from.is_inbox() {
+            return Err(Usage::new("--map cannot give the inbox another name: it is the inbox on every server"));
+        }
+        if maps[..index].iter().any(|(other, _)| other == from) {
+            return Err(Usage::new(format!("--map says twice what becomes of {from}")));
+        }
+    }
     Ok(FolderRules {
-        map: args.map.iter().map(|text| map(text)).collect::<Result<_, _>>()?,
+        map: maps,
         only: globs("--only", &args.only)?,
         exclude: globs("--exclude", &args.exclude)?,
         include_views: args.include_views,

@@ -42,7 +42,7 @@ use crate::grade::{Findings, grade};
 use crate::pass::Pair;
 use crate::progress::{Phase, Progress};
 use crate::report::{FolderNote, Sides, Unfinished, Volume};
-use crate::stop::{PassError, Stop};
+use crate::stop::{PassError, Stop, nothing_matches};
 use folder::{Look, tell_compared};
 use join::Readers;
 use lanes::{MESSAGES_A_UNIT, Queue, Unit, run_lane};
@@ -130,8 +130,8 @@ impl Audit<'_> {
             };
             let stop = match attempt {
                 None => return Ok(Some(stopped())),
-                Some(Ok(())) if progress.is_stopping() => return Ok(Some(stopped())),
-                Some(Ok(())) => return Ok(None),
+                Some(Ok(_)) if progress.is_stopping() => return Ok(Some(stopped())),
+                Some(Ok(unfinished)) => return Ok(unfinished),
                 Some(Err(stop)) => stop,
             };
             failures = if self.steps > before { 1 } else { failures + 1 };
@@ -148,7 +148,8 @@ impl Audit<'_> {
         }
     }
 
-    async fn attempt(&mut self, sink: &mut dyn Records) -> Result<(), Stop> {
+    /// One attempt; answers why it is not finished, if it is not.
+    async fn attempt(&mut self, sink: &mut dyn Records) -> Result<Option<Unfinished>, Stop> {
         self.progress.enter(Phase::Connecting);
         let mut readers = self.open().await?;
         self.progress.enter(Phase::Surveying);
@@ -160,6 +161,9 @@ impl Audit<'_> {
         let known = self.pair.ledger.folders().await?;
         let plan = match_folders(&source.folders, &target.folders, &target.limits, &known, &self.options.folders);
         self.notes.clone_from(&plan.notes);
+        if plan.pairs.is_empty() && self.options.folders.leaves_out() {
+            return Ok(Some(nothing_matches()));
+        }
         self.progress.enter(Phase::Verifying);
         if self.options.depth == Depth::Metadata {
             let left = plan.pairs.iter().filter(|pair| !self.done.contains(&pair.source.path));
@@ -174,7 +178,8 @@ impl Audit<'_> {
             }
         }
         self.folders_of_one_side(&plan, &target.folders);
-        self.read_whole(readers, sink).await
+        self.read_whole(readers, sink).await?;
+        Ok(None)
     }
 
     async fn open(&self) -> Result<Readers, Stop> {

@@ -47,6 +47,13 @@ pub struct FolderRules {
     pub include_views: bool,
 }
 
+impl FolderRules {
+    /// Whether folders may be left out by name.
+    pub fn leaves_out(&self) -> bool {
+        !self.only.is_empty() || !self.exclude.is_empty()
+    }
+}
+
 /// Where a source folder's messages go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {

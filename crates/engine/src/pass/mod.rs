@@ -41,7 +41,7 @@ use crate::refusals::deal;
 use crate::renames::Imagined;
 use crate::report::{Report, Sides, Unfinished, Verified};
 use crate::sides::Sessions;
-use crate::stop::{PassError, Stop, concerns_a_folder, stopped};
+use crate::stop::{PassError, Stop, concerns_a_folder, nothing_matches, stopped};
 use crate::summary::Summary;
 use crate::work::Work;
 use crate::{apply, lanes, renames};
@@ -165,9 +165,10 @@ impl Attempt<'_> {
                 sessions.target.survey().await.map_err(Stop::target)
             },)?;
         let surveyed_in = asked.elapsed();
+        self.are_two_mailboxes(&source, &target)?;
         let outlook = self.outlook(&source, target.clone()).await?;
         self.summary.surveyed(&outlook.known);
-        if outlook.plan.pairs.is_empty() && !self.options.folders.only.is_empty() {
+        if outlook.plan.pairs.is_empty() && self.options.folders.leaves_out() {
             return Ok(Some(nothing_matches()));
         }
         if outlook.is_unchanged(self.options) {
@@ -197,6 +198,15 @@ impl Attempt<'_> {
         }
         sessions.close().await;
         Ok(unfinished)
+    }
+
+    /// One mailbox may have two names: another port, another name of the host, an alias of the user.
+    fn are_two_mailboxes(&self, source: &Survey, target: &Survey) -> Result<(), Stop> {
+        if !is_same_mailbox(&source.folders, &target.folders) {
+            return Ok(());
+        }
+        let (source_account, target_account) = (self.pair.source.account(), self.pair.target.account());
+        Err(Stop::SameMailbox { source_account, target_account })
     }
 
     async fn outlook(&self, source: &Survey, target: Survey) -> Result<Outlook, Stop> {
@@ -401,10 +411,19 @@ impl Attempt<'_> {
     }
 }
 
-fn nothing_matches() -> Unfinished {
-    Unfinished {
-        code: "nothing-matches".into(),
-        what: "no folder of the source matches --only".into(),
-        hint: Some("limosa check shows the folders; `*` does not go beyond one name, `**` does".into()),
-    }
+/// Whether two surveys are of one mailbox: every folder has its like, with ids given under the same and equal object ids, and one that
+/// holds messages stands at the same position. Owners may change the others between the two.
+fn is_same_mailbox(source: &[Folder], target: &[Folder]) -> bool {
+    let like = |folder: &Folder| target.iter().find(|other| other.path == folder.path);
+    let same_ids = |folder: &Folder, other: &Folder| match (&folder.state, &other.state) {
+        (Some(ours), Some(theirs)) => ours.ids == theirs.ids && folder.object_id == other.object_id,
+        (ours, theirs) => ours.is_none() && theirs.is_none(),
+    };
+    let stands_alike = |folder: &Folder| {
+        let state = folder.state.as_ref().filter(|state| state.messages > 0 && !state.ids.is_empty());
+        state.is_some() && like(folder).is_some_and(|other| other.state == folder.state)
+    };
+    source.len() == target.len()
+        && source.iter().all(|folder| like(folder).is_some_and(|other| same_ids(folder, other)))
+        && source.iter().any(stands_alike)
 }

@@ -48,6 +48,8 @@ pub fn header() -> Header {
         target: "imap://alice@new.example:993".into(),
         begun: 1_700_000_000,
         software: "limosa test".into(),
+        only: Vec::new(),
+        exclude: Vec::new(),
         algorithms: Default::default(),
     }
 }

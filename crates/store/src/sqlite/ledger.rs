@@ -381,6 +381,10 @@ impl Ledger for SqliteLedger {
             set.execute(&mut *transaction).await.map_err(unwritten)?;
         }
         transaction.commit().await.map_err(unwritten)?;
+        if before && !writing {
+            // What a run has written is in the file itself from here on, where backups find it.
+            sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut *connection).await.map_err(unwritten)?;
+        }
         Ok(before)
     }
 
