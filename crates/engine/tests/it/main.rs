@@ -2,6 +2,7 @@
 
 mod audit;
 mod crash;
+mod lanes;
 mod ledger;
 mod passes;
 mod recovery;
