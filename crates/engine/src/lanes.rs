@@ -16,7 +16,7 @@ use crate::stop::Stop;
 use crate::work::Work;
 
 /// Messages below which another lane is not worth its sign-in.
-const MESSAGES_A_LANE: u64 = 500;
+pub const MESSAGES_A_LANE: u64 = 500;
 /// Messages of one folder that a lane takes at once.
 const MESSAGES_A_UNIT: u32 = 5_000;
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use limosa_model::{ConnectorError, Fetched, Folder, IdList, Mailbox, MessageId, Piece};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::report::Volume;
 
 /// Candidates kept at most; half of them goes when there are more.
-const CANDIDATES: usize = 400;
+const CANDIDATES: usize = 8_000;
 /// Messages read at most.
 const MESSAGES: usize = 200;
 /// Bytes read at most, but for one message.
@@ -56,17 +56,35 @@ impl Sample {
 
     /// The messages to be read: spread evenly, few and small enough to be read in moments.
     pub(super) fn ids(&self) -> IdList {
-        let step = self.candidates.len().div_ceil(MESSAGES).max(1);
-        let mut ids = IdList::new();
-        let mut bytes = 0;
+        self.choose(MESSAGES, BYTES).into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// Messages spread evenly, and their sizes in bytes: so many at most, and of so many bytes together, but for one message.
+    pub(super) fn choose(&self, messages: usize, bytes: u64) -> Vec<(MessageId, u64)> {
+        let step = self.candidates.len().div_ceil(messages).max(1);
+        let mut chosen = Vec::new();
+        let mut taken = 0;
         for (id, size) in self.candidates.iter().step_by(step) {
-            if bytes + size <= BYTES || ids.is_empty() {
-                bytes += size;
-                ids.push(id.clone());
+            if taken + size <= bytes || chosen.is_empty() {
+                taken += size;
+                chosen.push((id.clone(), *size));
             }
         }
-        ids
+        chosen
     }
+}
+
+/// Shares messages out: half of them to one connection, the others to several, so that what was read once is not read again
+/// from the server's memory. All of them to both where they are few.
+pub(super) fn halves(chosen: &[(MessageId, u64)], connections: usize) -> [Vec<IdList>; 2] {
+    let few = chosen.len() < 4 * connections;
+    let half = |odd: usize| chosen.iter().enumerate().filter(move |(index, _)| few || index % 2 == odd);
+    let mut several = vec![IdList::new(); connections];
+    for (number, (_, (id, _))) in half(1).enumerate() {
+        several[number % connections].push(id.clone());
+    }
+    several.retain(|ids| !ids.is_empty());
+    [vec![half(0).map(|(_, (id, _))| id.clone()).collect()], several]
 }
 
 /// Reads these messages and throws them away. Answers what was read, and how long it took.
@@ -81,10 +99,14 @@ pub(super) async fn read(
     let mut volume = Volume::default();
     let mut fetch = source.fetch(folder, ids).await?;
     let mut fetched = Vec::new();
-    while started.elapsed() < TIME && fetch.next(&mut fetched).await? {
+    // A server that says nothing for so long has shown how fast it is, too.
+    while let Ok(more) = timeout_at(started + TIME, fetch.next(&mut fetched)).await {
+        let more = more?;
         count(&mut volume, fetched.drain(..));
+        if !more {
+            break;
+        }
     }
-    count(&mut volume, fetched.drain(..));
     Ok((volume, started.elapsed()))
 }
 
@@ -119,6 +141,17 @@ mod tests {
         assert!(uids[0] < 1000 && uids[uids.len() - 1] > 99_000, "{uids:?}");
         let widest = uids.windows(2).map(|pair| pair[1] - pair[0]).max();
         assert!(widest.is_some_and(|gap| gap <= 1024), "{widest:?}");
+    }
+
+    #[test]
+    fn halves_hold_every_message_once_and_a_few_messages_stand_in_both() {
+        let chosen = sample(100, 10).choose(1_000, u64::MAX);
+        let [alone, together] = halves(&chosen, 3);
+        assert_eq!(alone.iter().chain(&together).map(IdList::len).collect::<Vec<_>>(), [50, 17, 17, 16]);
+        let all: std::collections::BTreeSet<_> = alone.iter().chain(&together).flat_map(IdList::iter).collect();
+        assert_eq!(all.len(), 100);
+        let [alone, together] = halves(&chosen[..2], 3);
+        assert_eq!((alone[0].len(), together.len()), (2, 2));
     }
 
     #[test]

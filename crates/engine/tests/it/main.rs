@@ -8,4 +8,5 @@ mod passes;
 mod recovery;
 mod refusals;
 mod renames;
+mod speed;
 mod world;

@@ -1,12 +1,12 @@
 //! `limosa check`: what a copy would meet.
 
 use std::fmt::Write as _;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use limosa_engine::Progress;
-use limosa_engine::check::{CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, check};
-use limosa_model::Connector;
+use limosa_engine::check::{CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, SpeedTest, check};
+use limosa_model::{Connector, FolderPath};
 
 use crate::copy::{Failed, cannot_work, write_json, write_out};
 use crate::exit::Exit;
@@ -14,7 +14,10 @@ use crate::failure::Failure;
 use crate::open;
 use crate::settings::{CheckSettings, PairSettings};
 use crate::status::Screen;
+use crate::stopping::Stopping;
 use crate::terminal::{Align, Paint, bytes, clean, count, counted, span, table};
+
+mod speed;
 
 /// How many messages that the target would refuse are named; JSON has more.
 const SOME: usize = 20;
@@ -41,9 +44,18 @@ pub fn open(settings: &CheckSettings) -> Result<Connectors, Failure> {
 /// # Errors
 /// If an endpoint cannot be used.
 pub async fn run(settings: CheckSettings, (source, target): Connectors, screen: Screen) -> Result<Exit, Failure> {
-    let progress = Progress::default();
+    let test = settings.speed.map(|speed| SpeedTest::new(scratch_folder(), speed.many));
+    // Without the test nothing is begun that would have to be ended.
+    let stopping = if test.is_some() { Stopping::listen(screen.clone())? } else { Stopping::default() };
+    let progress = stopping.begin();
+    if let Some(test) = &test {
+        screen.say(&format!(
+            "the speed test writes to the folder \"{}\" on the target, and removes it again",
+            test.folder
+        ));
+    }
     let watch = screen.watch(&progress, None);
-    let report = check(source.as_ref(), target.as_deref(), &settings.folders, &progress).await;
+    let report = check(source.as_ref(), target.as_deref(), &settings.folders, test.as_ref(), &progress).await;
     watch.end().await;
     let report = match report {
         Ok(report) => report,
@@ -61,7 +73,14 @@ pub async fn run(settings: CheckSettings, (source, target): Connectors, screen: 
     } else {
         write_out(&render(&report, Paint::stdout()))?;
     }
-    Ok(Exit::Complete)
+    let is_unfinished = report.speed.is_some_and(|speed| speed.unfinished.is_some() || speed.scratch.left.is_some());
+    Ok(if is_unfinished { Exit::Unfinished } else { Exit::Complete })
+}
+
+/// A name that no other folder has.
+fn scratch_folder() -> FolderPath {
+    let random = RandomState::new().hash_one(SystemTime::now());
+    FolderPath::new([format!("Limosa speed test {random:016x}")])
 }
 
 fn render(report: &CheckReport, paint: Paint) -> String {
@@ -73,6 +92,10 @@ fn render(report: &CheckReport, paint: Paint) -> String {
     folders(report, paint, &mut text);
     messages("Largest messages", &report.largest, paint, &mut text);
     refusals(report, paint, &mut text);
+    if let Some(found) = &report.speed {
+        speed::render(found, paint, &mut text);
+        return text;
+    }
     match &report.estimate {
         Some(found) => estimate(found, paint, &mut text),
         None => text.push_str("There is nothing to copy, so there is no estimate.\n"),
@@ -191,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_check_tells_what_the_target_would_refuse() {
-        let text = render(&sample_check(), Paint::off());
+        let text = render(&CheckReport { speed: None, ..sample_check() }, Paint::off());
         for part in [
             "Source imap://a@old.example:993\n  server        Dovecot\n  capabilities  IMAP4rev1 IDLE\n",
             "folder    messages     size  goes to\nGesendet        12  36.0 kB  Sent (new)\nin all          12  36.0 kB\n",
