@@ -8,20 +8,21 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{Read, Seek, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use limosa_model::error::{ErrorKind, Retry, Scope};
 use limosa_model::ledger::Entry;
-use limosa_model::mailbox::{Batching, Fetched, Limits};
+use limosa_model::mailbox::{Batching, Fetch, Fetched, Limits};
 use limosa_model::message::{Outcome, Receipt};
 use limosa_model::{
-    ConnectorError, Flags, Folder, Head, IdList, InternalDate, Mailbox, MessageId, Piece, Target, Writer,
+    ConnectorError, Flags, Folder, Head, IdList, InternalDate, Ledger, Mailbox, MessageId, Piece, Target, Writer,
 };
 use tokio::sync::mpsc;
 
 use crate::doubt::Doubt;
 use crate::keeping::Keeping;
 use crate::progress::Progress;
+use crate::sending::{Passing, noting_error};
 use crate::sides::{Side, SideError};
 
 /// A stretch of one folder.
@@ -47,7 +48,6 @@ pub struct Route {
 }
 
 /// What lanes share.
-#[derive(Debug)]
 pub struct Shared {
     /// All folders.
     pub routes: Vec<Route>,
@@ -55,6 +55,8 @@ pub struct Shared {
     pub limits: Limits,
     /// Where the pass is watched and stopped.
     pub progress: Progress,
+    /// Where messages are noted before they are written; `None` where nobody would look for their copies.
+    ledger: Option<Arc<dyn Ledger>>,
     units: Mutex<VecDeque<Unit>>,
     halted: AtomicBool,
 }
@@ -62,7 +64,14 @@ pub struct Shared {
 impl Shared {
     /// These folders and stretches.
     pub fn new(routes: Vec<Route>, units: Vec<Unit>, limits: Limits, progress: Progress) -> Self {
-        Self { routes, limits, progress, units: Mutex::new(units.into()), halted: AtomicBool::new(false) }
+        let (units, halted) = (Mutex::new(units.into()), AtomicBool::new(false));
+        Self { routes, limits, progress, ledger: None, units, halted }
+    }
+
+    /// The same, and messages are noted in this ledger before they are written.
+    #[must_use]
+    pub fn noting(self, ledger: Arc<dyn Ledger>) -> Self {
+        Self { ledger: Some(ledger), ..self }
     }
 
     fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<Unit>> {
@@ -148,16 +157,19 @@ pub async fn run_lane(
         let route = &shared.routes[unit.folder];
         shared.progress.folder(route.source.path.to_string());
         let like = (unit.folder, unit.batching);
-        let mut writer = target.writer(&route.target, unit.batching).await.map_err(|error| (Side::Target, error))?;
+        // Both folders are opened at once.
+        let begun = async { target.writer(&route.target, unit.batching).await.map_err(|error| (Side::Target, error)) };
+        let (mut writer, first) = tokio::try_join!(begun, begin(source, route, &unit))?;
         let mut carrier = Carrier::new(shared, &news, like);
-        let mut fed = Ok(());
-        let mut next = Some(unit);
-        while let Some(unit) = next {
-            fed = carrier.feed(source, writer.as_mut(), &unit.ids).await;
-            if fed.is_err() || shared.is_stopping() {
-                break;
-            }
-            next = shared.take(Some(like));
+        let mut fed = carrier.feed(first, writer.as_mut()).await;
+        while fed.is_ok()
+            && !shared.is_stopping()
+            && let Some(unit) = shared.take(Some(like))
+        {
+            fed = match begin(source, route, &unit).await {
+                Ok(fetch) => carrier.feed(fetch, writer.as_mut()).await,
+                Err(error) => Err(error),
+            };
         }
         let rolled_back = carrier.end(writer, fed).await?;
         if !rolled_back.is_empty() && !shared.is_stopping() {
@@ -166,6 +178,11 @@ pub async fn run_lane(
         }
     }
     Ok(())
+}
+
+/// Begins to fetch the messages of a stretch.
+async fn begin<'a>(source: &'a mut dyn Mailbox, route: &Route, unit: &Unit) -> Result<Box<dyn Fetch + 'a>, SideError> {
+    source.fetch(&route.source, &unit.ids).await.map_err(|error| (Side::Source, error))
 }
 
 /// Carries messages of one folder through one writer.
@@ -186,6 +203,7 @@ struct Carrier<'a> {
     /// Its id, once it is on its way to the target.
     current: Option<MessageId>,
     doubt: Doubt,
+    passing: Passing,
     /// Why a side gives or takes nothing more, or not now: the lane ends after the message under way.
     fatal: Option<SideError>,
 }
@@ -230,14 +248,14 @@ impl<'a> Carrier<'a> {
             mid_message: false,
             current: None,
             doubt: Doubt::new(false),
+            passing: Passing::new(&route.source),
             fatal: None,
         }
     }
 
     /// Copies these messages; returns early, between two messages, when the pass is stopped.
-    async fn feed(&mut self, source: &mut dyn Mailbox, writer: &mut dyn Writer, ids: &IdList) -> Result<(), SideError> {
+    async fn feed(&mut self, mut fetch: Box<dyn Fetch + '_>, writer: &mut dyn Writer) -> Result<(), SideError> {
         let of_source = |error| (Side::Source, error);
-        let mut fetch = source.fetch(&self.route.source, ids).await.map_err(of_source)?;
         let mut fetched = Vec::new();
         let mut course = Course::Through;
         loop {
@@ -378,6 +396,13 @@ impl<'a> Carrier<'a> {
         }
         let bytes: u64 =
             self.pieces.iter().map(|piece| if let Piece::Body(bytes) = piece { bytes.len() as u64 } else { 0 }).sum();
+        if let Some(ledger) = &self.shared.ledger {
+            let ending = self.passing.ending(&self.pieces);
+            if !ending.is_empty() {
+                let noted = ledger.note_sending(&self.route.source.path, &ending).await;
+                noted.map_err(|error| (Side::Target, noting_error(error)))?;
+            }
+        }
         writer.write(&mut self.pieces).await.map_err(|error| (Side::Target, error))?;
         self.shared.progress.sent(bytes);
         Ok(())

@@ -1,7 +1,10 @@
-//! Copying over as many connections as pay.
+//! As many connections as pay: several folders looked at or compared at once, and copying.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use limosa_model::error::Retry;
 use limosa_model::mailbox::{Batching, Limits};
 use tokio::sync::mpsc;
@@ -17,20 +20,160 @@ use crate::work::Work;
 
 /// Messages below which another lane is not worth its sign-in.
 pub const MESSAGES_A_LANE: u64 = 500;
+/// Folders below which another lane is not worth its sign-in, where servers are far away.
+const FOLDERS_A_LANE: usize = 2;
+/// Servers that take longer to tell where they stand are far away: round trips are what a pass waits for.
+const FAR: Duration = Duration::from_millis(10);
 /// Messages of one folder that a lane takes at once.
 const MESSAGES_A_UNIT: u32 = 5_000;
+
+/// How many lanes pay for so many messages in so many folders, where it took that long to be told where both sides stand.
+pub fn worth(messages: u64, folders: usize, surveyed_in: Duration) -> u64 {
+    let by_messages = messages.div_ceil(MESSAGES_A_LANE);
+    let by_folders = if surveyed_in >= FAR { folders.div_ceil(FOLDERS_A_LANE) as u64 } else { 0 };
+    by_messages.max(by_folders)
+}
+
+/// The connections of a pass beside its main ones: opened when they are worth it, and kept for what comes after.
+pub struct Lanes<'a> {
+    pair: &'a Pair<'a>,
+    progress: &'a Progress,
+    slots: Vec<Option<Sessions>>,
+    far: bool,
+}
+
+impl<'a> Lanes<'a> {
+    /// None yet.
+    pub fn new(pair: &'a Pair<'a>, progress: &'a Progress) -> Self {
+        Self { pair, progress, slots: Vec::new(), far: false }
+    }
+
+    /// Lanes that pay for so many messages in so many folders, where both sides took that long to be surveyed.
+    pub fn prepare(&mut self, messages: u64, folders: usize, surveyed_in: Duration) {
+        self.far = surveyed_in >= FAR;
+        self.widen(worth(messages, folders, surveyed_in));
+    }
+
+    fn widen(&mut self, lanes: u64) {
+        let more = lanes.min(self.most()).saturating_sub(1) as usize;
+        self.slots.resize_with(more.max(self.slots.len()), || None);
+    }
+
+    /// Opens them beforehand where that takes long; elsewhere each is opened when it is needed, and the main connections go ahead.
+    pub async fn open_if_far(&mut self) {
+        if self.far {
+            self.open().await;
+        }
+    }
+
+    async fn open(&mut self) {
+        let (pair, progress) = (self.pair, self.progress);
+        let closed = self.slots.iter_mut().filter(|slot| slot.is_none());
+        join_all(closed.map(async |slot| *slot = open(pair, progress).await)).await;
+    }
+
+    fn most(&self) -> u64 {
+        self.pair.source.connections().min(self.pair.target.connections()) as u64
+    }
+
+    /// Does all jobs, the main connections and each lane one after another; lanes that are not open yet are opened. Answers what came of
+    /// them, in the order of the jobs.
+    ///
+    /// # Errors
+    /// The first; then no further job is begun.
+    pub async fn work_off<J: Job>(&mut self, main: &mut Sessions, jobs: Vec<J>) -> Result<Vec<J::Done>, Stop> {
+        let lanes = self.slots.len().min(jobs.len().saturating_sub(1));
+        let queue = Queue::new(jobs);
+        let (pair, progress) = (self.pair, self.progress);
+        let further = self.slots[..lanes].iter_mut().map(|slot| {
+            let queue = &queue;
+            async move {
+                if slot.is_none() {
+                    *slot = open(pair, progress).await;
+                }
+                match slot {
+                    Some(lane) => queue.work_off(lane).await,
+                    None => Ok(()),
+                }
+            }
+        });
+        let (first, further) = tokio::join!(queue.work_off(main), join_all(further));
+        further.into_iter().fold(first, Result::and)?;
+        Ok(queue.done())
+    }
+
+    /// Ends their connections politely.
+    pub async fn close(self) {
+        join_all(self.slots.into_iter().flatten().map(Sessions::close)).await;
+    }
+}
+
+/// Something to be done over any connections.
+pub trait Job: Send {
+    /// What comes of it.
+    type Done: Send;
+
+    /// Does it.
+    fn run(self, sessions: &mut Sessions) -> impl Future<Output = Result<Self::Done, Stop>> + Send;
+}
+
+/// Jobs to be done, and what came of those that are.
+struct Queue<J: Job> {
+    waiting: Mutex<VecDeque<(usize, J)>>,
+    done: Mutex<Vec<(usize, J::Done)>>,
+}
+
+impl<J: Job> Queue<J> {
+    fn new(jobs: Vec<J>) -> Self {
+        Self { waiting: Mutex::new(jobs.into_iter().enumerate().collect()), done: Mutex::new(Vec::new()) }
+    }
+
+    async fn work_off(&self, sessions: &mut Sessions) -> Result<(), Stop> {
+        loop {
+            let Some((index, job)) = lock(&self.waiting).pop_front() else { return Ok(()) };
+            match job.run(sessions).await {
+                Ok(done) => lock(&self.done).push((index, done)),
+                Err(stop) => {
+                    lock(&self.waiting).clear();
+                    return Err(stop);
+                }
+            }
+        }
+    }
+
+    fn done(self) -> Vec<J::Done> {
+        let mut done = self.done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_by_key(|(index, _)| *index);
+        done.into_iter().map(|(_, done)| done).collect()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens a lane. One that is refused is no reason to stop: servers limit the number of connections.
+async fn open(pair: &Pair<'_>, progress: &Progress) -> Option<Sessions> {
+    let opened = tokio::select! {
+        biased;
+        () = progress.stopped() => return None,
+        opened = async { tokio::try_join!(pair.source.open(), pair.target.open_target()) } => opened,
+    };
+    let opened = opened.inspect_err(|error| tracing::warn!(%error, "no further connection"));
+    opened.ok().map(|(source, target)| Sessions { source, target })
+}
 
 /// Copies what is planned, and settles what arrives. The main connections are the first lane.
 ///
 /// # Errors
 /// The one of all lanes' errors that matters most, or the ledger's. What has arrived by then is settled.
 pub async fn copy(
-    pair: &Pair<'_>,
+    lanes: &mut Lanes<'_>,
     sessions: &mut Sessions,
     works: &mut [Work],
     limits: &Limits,
-    progress: &Progress,
 ) -> Result<(), Stop> {
+    let (pair, progress) = (lanes.pair, lanes.progress);
     let total: u64 = works.iter().map(|work| work.steps.copy.len()).sum();
     progress.plan(total);
     if total == 0 {
@@ -45,20 +188,31 @@ pub async fn copy(
         let stretches = work.steps.copy.chunks(MESSAGES_A_UNIT);
         stretches.into_iter().map(move |ids| Unit { folder, ids, batching: Batching::Free })
     });
-    let shared = Arc::new(Shared::new(routes.collect(), units.collect(), limits.clone(), progress.clone()));
-    let most = pair.source.connections().min(pair.target.connections()) as u64;
+    let shared = Shared::new(routes.collect(), units.collect(), limits.clone(), progress.clone());
+    let shared = Arc::new(shared.noting(pair.ledger.clone()));
+    lanes.widen(total.div_ceil(MESSAGES_A_LANE));
+    lanes.open().await;
     let (news, told) = mpsc::channel(64);
     // Dropped, the set ends its lanes: nothing is written that nobody would settle.
-    let mut lanes = JoinSet::new();
-    for lane in open_more(pair, most.min(total.div_ceil(MESSAGES_A_LANE)).saturating_sub(1), progress).await {
-        lanes.spawn(drive(lane, shared.clone(), news.clone()));
+    let mut running = JoinSet::new();
+    for mut lane in lanes.slots.iter_mut().filter_map(Option::take) {
+        let (shared, news) = (shared.clone(), news.clone());
+        running.spawn(async move {
+            let ended = halting(run_one(&mut lane, &shared, news), &shared).await;
+            (lane, ended)
+        });
     }
     let settling = settle_arrivals(pair.ledger.as_ref(), works, told, progress);
     let (settled, ended) = tokio::join!(settling, halting(run_one(sessions, &shared, news), &shared));
     let mut failures: Vec<SideError> = ended.err().into_iter().collect();
-    while let Some(lane) = lanes.join_next().await {
-        match lane {
-            Ok(ended) => failures.extend(ended.err()),
+    lanes.slots.clear();
+    while let Some(ended) = running.join_next().await {
+        match ended {
+            Ok((lane, Ok(()))) => lanes.slots.push(Some(lane)),
+            Ok((lane, Err(failure))) => {
+                lane.close().await;
+                failures.push(failure);
+            }
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         }
     }
@@ -75,13 +229,6 @@ async fn run_one(lane: &mut Sessions, shared: &Shared, news: mpsc::Sender<News>)
     run_lane(lane.source.as_mut(), lane.target.as_mut(), shared, news).await
 }
 
-/// One further lane, to its end.
-async fn drive(mut lane: Sessions, shared: Arc<Shared>, news: mpsc::Sender<News>) -> Result<(), SideError> {
-    let ended = halting(run_one(&mut lane, &shared, news), &shared).await;
-    lane.close().await;
-    ended
-}
-
 /// What one lane learns that more of the same does not mend holds for all of them: a full quota, a request to pause.
 async fn halting(lane: impl Future<Output = Result<(), SideError>>, shared: &Shared) -> Result<(), SideError> {
     let ended = lane.await;
@@ -89,25 +236,4 @@ async fn halting(lane: impl Future<Output = Result<(), SideError>>, shared: &Sha
         shared.halt();
     }
     ended
-}
-
-/// Opens up to that many more connections to each side.
-async fn open_more(pair: &Pair<'_>, count: u64, progress: &Progress) -> Vec<Sessions> {
-    let mut lanes = Vec::new();
-    for _ in 0..count {
-        let opened = tokio::select! {
-            biased;
-            () = progress.stopped() => break,
-            opened = async { tokio::try_join!(pair.source.open(), pair.target.open_target()) } => opened,
-        };
-        match opened {
-            Ok((source, target)) => lanes.push(Sessions { source, target }),
-            // One that is refused is no reason to stop: servers limit the number of connections.
-            Err(error) => {
-                tracing::warn!(%error, lanes = lanes.len() + 1, "no further connection");
-                break;
-            }
-        }
-    }
-    lanes
 }

@@ -11,8 +11,8 @@
 //! - [`outlook`]: what a survey of both sides comes to, held against the ledger.
 //! - [`folders`]: which source folder goes to which target folder. Pure.
 //! - [`prepare`]: from a pair of folders to what is to be done in it, by [`inspect`] (what changed on both sides),
-//!   [`recover`] (what stands there already, by content) and [`plan`] (changes and ledger → steps; pure). [`damage`]: where
-//!   the ledger cannot be read.
+//!   [`recover`] (what stands there already, by content) and [`plan`] (changes and ledger → steps; pure). [`reading`]: messages read
+//!   whole. [`damage`]: where the ledger cannot be read. [`sending`]: what is noted of messages under way, and what the notes of a run that was cut off explain.
 //! - [`renames`]: folders renamed on the source; [`moves`]: messages moved between folders.
 //! - [`lanes`], [`copy`]: bytes from source to target over several connections, many messages in flight; [`settle`]: writing down what arrived.
 //! - [`refusals`]: what becomes of messages that the target refuses, by [`mend`] (the smallest changes; pure). [`exceptions`]: naming them.
@@ -44,10 +44,12 @@ pub mod pass;
 mod plan;
 mod prepare;
 pub mod progress;
+mod reading;
 mod recover;
 pub mod refusals;
 mod renames;
 pub mod report;
+mod sending;
 mod settle;
 mod sides;
 mod stop;

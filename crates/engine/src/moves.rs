@@ -5,12 +5,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use limosa_model::ledger::{Entry, Settlement};
+use limosa_model::ledger::{Entry, Fingerprint, Sending, Settlement};
 use limosa_model::{Flags, IdList, Ledger, Mailbox, MessageId};
 
 use crate::mend::Mends;
 use crate::plan::{by_flags, entries_of};
 use crate::recover::{Outlines, Seekers, match_by_content};
+use crate::sending::given_under;
 use crate::sides::Sessions;
 use crate::stop::Stop;
 use crate::work::Work;
@@ -20,8 +21,10 @@ use crate::work::Work;
 pub struct Move {
     /// Index of the folder it leaves.
     pub from: usize,
-    /// Its entry there.
-    pub old: Entry,
+    /// Its target id there.
+    pub old: MessageId,
+    /// Its source id there, if the ledger has an entry for it.
+    pub old_source: Option<MessageId>,
     /// Index of the folder it goes to.
     pub to: usize,
     /// Its source id there, and its flags on the source.
@@ -32,6 +35,8 @@ pub struct Move {
     pub target_flags: Flags,
     /// The changes with which it stands there.
     pub mends: Mends,
+    /// What its header block shows.
+    pub print: Option<Fingerprint>,
 }
 
 /// Finds moves among what is to be removed and what is to be copied, and takes them out of both.
@@ -39,8 +44,8 @@ pub struct Move {
 /// # Errors
 /// Those of the connections.
 pub async fn find_moves(sessions: &mut Sessions, works: &mut [Work]) -> Result<Vec<Move>, Stop> {
-    let leaving: Vec<usize> = (0..works.len()).filter(|index| !works[*index].steps.remove.is_empty()).collect();
-    let removed: u64 = leaving.iter().map(|index| works[*index].steps.remove.len() as u64).sum();
+    let leaving: Vec<usize> = (0..works.len()).filter(|index| works[*index].removals() > 0).collect();
+    let removed: u64 = leaving.iter().map(|index| works[*index].removals()).sum();
     let worthwhile = |work: &Work| !work.steps.copy.is_empty() && work.steps.copy.len() <= 2 * removed + 1_000;
     let arriving: Vec<usize> = (0..works.len()).filter(|index| worthwhile(&works[*index])).collect();
     if !leaving.iter().any(|from| arriving.iter().any(|to| works[*from].target.path != works[*to].target.path)) {
@@ -50,7 +55,8 @@ pub async fn find_moves(sessions: &mut Sessions, works: &mut [Work]) -> Result<V
     let mut left = Vec::new();
     for &from in &leaving {
         let work = &works[from];
-        let ids: IdList = entries_of(&work.ledger, &work.steps.remove).map(|entry| entry.target).collect();
+        let entries = entries_of(&work.ledger, &work.steps.remove).map(|entry| entry.target);
+        let ids: IdList = entries.chain(work.strays.iter().cloned()).collect();
         left.push((from, Outlines::read(target, &work.target, &ids).await.map_err(Stop::target)?));
     }
     let mut moves = Vec::new();
@@ -66,12 +72,12 @@ pub async fn find_moves(sessions: &mut Sessions, works: &mut [Work]) -> Result<V
             .await?
             .found;
             for found in found {
-                let Some(old_source) = works[*from].ledger.source_of(&found.entry.target) else { continue };
-                let old = Entry { source: old_source, target: found.entry.target, flags: found.entry.flags.clone() };
                 moves.push(Move {
                     mends: found.mends,
+                    print: found.print,
                     from: *from,
-                    old,
+                    old_source: works[*from].ledger.source_of(&found.entry.target),
+                    old: found.entry.target,
                     to,
                     source: found.entry.source,
                     flags: found.entry.flags,
@@ -89,9 +95,11 @@ pub async fn find_moves(sessions: &mut Sessions, works: &mut [Work]) -> Result<V
         if !came.is_empty() {
             work.steps.copy = work.steps.copy.iter().filter(|id| !came.contains(id)).collect();
         }
-        let left: HashSet<&MessageId> =
-            moves.iter().filter(|moved| moved.from == index).map(|moved| &moved.old.source).collect();
-        work.steps.remove.retain(|id| !left.contains(id));
+        let left = || moves.iter().filter(|moved| moved.from == index);
+        let left_source: HashSet<&MessageId> = left().filter_map(|moved| moved.old_source.as_ref()).collect();
+        let left_target: HashSet<&MessageId> = left().map(|moved| &moved.old).collect();
+        work.steps.remove.retain(|id| !left_source.contains(id));
+        work.strays.retain(|id| !left_target.contains(id));
     }
     Ok(moves)
 }
@@ -117,14 +125,18 @@ pub async fn relocate(
         }
     }
     for ((from, to), moves) in ways {
-        let ids: IdList = moves.iter().map(|moved| moved.old.target.clone()).collect();
+        let ids: IdList = moves.iter().map(|moved| moved.old.clone()).collect();
+        let under = given_under(&works[to].source);
+        let note = |moved: &Move| Some(Sending { id: moved.source.clone(), ids: under.clone(), print: moved.print? });
+        let sending: Vec<Sending> = moves.iter().filter_map(note).collect();
+        ledger.note_sending(&works[to].source.path, &sending).await?;
         let moved =
             sessions.target.relocate(&works[from].target, &ids, &works[to].target).await.map_err(Stop::target)?;
         let moved: HashMap<MessageId, Option<MessageId>> = moved.into_iter().collect();
         let mut entries = Vec::new();
         let mut wanted = Vec::new();
         for one in &moves {
-            match moved.get(&one.old.target).cloned().flatten() {
+            match moved.get(&one.old).cloned().flatten() {
                 Some(target) => {
                     if !works[to].keeping.is_right(&one.flags, &one.target_flags) {
                         wanted.push((one.source.clone(), one.flags.clone()));
@@ -138,7 +150,7 @@ pub async fn relocate(
                 }
             }
         }
-        let removed: Vec<MessageId> = moves.into_iter().map(|one| one.old.source).collect();
+        let removed: Vec<MessageId> = moves.into_iter().filter_map(|one| one.old_source).collect();
         for id in &removed {
             works[from].ledger.remove(id);
         }

@@ -55,6 +55,14 @@ impl Outlook {
         Self { plan, known, exceptions, dropped_flags, target, imagined }
     }
 
+    /// The folder that a pair goes to, where it stands already.
+    pub fn stands(&self, pair: &FolderPair) -> Option<Folder> {
+        match &pair.place {
+            Place::Exists(folder) => Some(self.imagined.as_it_stands(folder)),
+            Place::Create { .. } => None,
+        }
+    }
+
     /// Whether there is nothing to do.
     pub fn is_unchanged(&self, options: &Options) -> bool {
         let retrying = self.exceptions.iter().any(|exception| tries_again(exception, options));
@@ -67,6 +75,15 @@ impl Outlook {
     pub fn has_moved(&self, pair: &FolderPair, options: &Options) -> bool {
         let Some(known) = self.known.get(&pair.source.path) else { return true };
         known.keywords != options.keywords.fingerprint() || has_moved(pair, known)
+    }
+
+    /// How many folders have to be looked at, and how many messages are in those that no pass has ended before.
+    pub fn to_be_listed(&self, options: &Options) -> (usize, u64) {
+        let moved = self.plan.pairs.iter().filter(|pair| self.has_moved(pair, options));
+        let messages = moved
+            .clone()
+            .filter(|pair| self.known.get(&pair.source.path).is_none_or(|known| known.source_watermark.is_none()));
+        (moved.count(), messages.filter_map(|pair| pair.source.state.as_ref()).map(|state| state.messages).sum())
     }
 
     /// Messages of that folder of the ledger that were left behind and are to be tried again.

@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
-use limosa_model::ledger::{LedgerFolder, Settlement};
-use limosa_model::{Exception, Folder, FolderLedger, FolderPath, IdList, Ledger, Mailbox, MessageId, PermanentFlags};
+use limosa_model::ledger::{LedgerFolder, Sending, Settlement};
+use limosa_model::{
+    Exception, Folder, FolderLedger, FolderPath, IdList, Keywords, Ledger, Mailbox, MessageId, PermanentFlags,
+};
 
 use crate::damage;
 use crate::exceptions::{Reason, describe};
@@ -14,6 +16,7 @@ use crate::keeping::Keeping;
 use crate::options::{Deletions, Options};
 use crate::plan::{FolderSteps, SourceDelta, TargetDelta, by_flags, plan_folder};
 use crate::recover::{Found, Matched, Outlines, Seekers, match_by_content};
+use crate::sending::{claim, given_under};
 use crate::sides::Sessions;
 use crate::stop::Stop;
 use crate::verify::other_bytes;
@@ -61,12 +64,7 @@ pub async fn prepare(
     if known.ledger.is_none() && !options.dry_run {
         ledger.put_folder(&before).await?;
     }
-    let permanent = match &target {
-        Some(folder) => sessions.target.permanent_flags(folder).await.map_err(Stop::target)?,
-        None => PermanentFlags::default(),
-    };
-    let keeping = Keeping { permanent, keywords: options.keywords.clone() };
-    if before.keywords != keeping.keywords.fingerprint() {
+    if before.keywords != options.keywords.fingerprint() {
         // By another table flags may have to be other ones everywhere: the target is listed whole.
         before.target_watermark = before.target_watermark.take().filter(|_| entries.is_empty());
     }
@@ -78,7 +76,7 @@ pub async fn prepare(
     let mut left_behind: HashSet<MessageId> = left.into_iter().map(|exception| exception.id.clone()).collect();
     let mut ended = Vec::new();
     let mut former = FolderLedger::new();
-    let (source, found_there) = loop {
+    let (source, found_there, keeping) = loop {
         if forget {
             // What stood there for another folder, or under other ids, is told by content, as long as the target's ids hold.
             if before.target == target_path && same_ids(target.as_ref(), &before.target_ids) {
@@ -101,10 +99,11 @@ pub async fn prepare(
                 ledger.put_folder(&before).await?;
             }
         }
-        let (source, listing) =
-            list(sessions, &pair.source, target.as_ref(), &before, &entries, &keeping, &left_behind).await?;
+        let keywords = &options.keywords;
+        let (source, listing, keeping) =
+            list(sessions, &pair.source, target.as_ref(), &before, &entries, keywords, &left_behind).await?;
         if forget || !(source.renumbered || listing.renumbered) {
-            break (source, listing);
+            break (source, listing, keeping);
         }
         // Ids of one side have become void, so the ledger says nothing any more: list both sides whole.
         forget = true;
@@ -165,6 +164,24 @@ pub async fn prepare(
         let targets = former.iter().map(|entry| entry.target);
         work.set_aside = !former.is_empty();
         work.strays = targets.filter(|target| work.ledger.source_of(target).is_none() && stands(target)).collect();
+        let sent = ledger.sending(known.path).await?;
+        let still_there: HashSet<MessageId> = match sent.is_empty() {
+            true => HashSet::new(),
+            false => delta.new.iter().chain(work.left_behind.iter().cloned()).collect(),
+        };
+        let under = given_under(&pair.source);
+        let is_there = |id: &MessageId| work.ledger.get(id).is_some() || still_there.contains(id);
+        let is_gone = |note: &Sending| note.ids != under || !is_there(&note.id);
+        let left: Vec<Sending> = sent.into_iter().filter(is_gone).collect();
+        // A listing that named fewer messages than there are does not say which are gone.
+        let said = pair.source.state.as_ref().map_or(0, |state| state.messages);
+        match source.messages.is_some_and(|listed| listed < said) {
+            true => work.incomplete |= !left.is_empty(),
+            false => {
+                let unexplained = &found_there.delta.unexplained;
+                claim(sessions.target.as_mut(), &mut work, &left, unexplained).await.map_err(Stop::target)?;
+            }
+        }
     }
     Ok(work)
 }
@@ -191,9 +208,9 @@ async fn list(
     target: Option<&Folder>,
     before: &LedgerFolder,
     entries: &FolderLedger,
-    keeping: &Keeping,
+    keywords: &Keywords,
     left_behind: &HashSet<MessageId>,
-) -> Result<(SourceListing, TargetListing), Stop> {
+) -> Result<(SourceListing, TargetListing, Keeping), Stop> {
     let of_source = async {
         if let (true, Some(state)) = (entries.is_empty(), source.state.as_ref().filter(|state| state.messages == 0)) {
             let watermark = Some(state.watermark.clone());
@@ -211,17 +228,20 @@ async fn list(
             .await
             .map_err(Stop::source)
     };
+    let keeping_by = |permanent| Keeping { permanent, keywords: keywords.clone() };
     let of_target = async {
-        let empty = target.is_none_or(|folder| folder.state.as_ref().is_some_and(|state| state.messages == 0));
-        match target.filter(|_| !(empty && entries.is_empty())) {
-            None => Ok(TargetListing::default()),
-            Some(folder) => {
-                let since = before.target_watermark.as_ref();
-                inspect_target(sessions.target.as_mut(), folder, since, entries, keeping).await.map_err(Stop::target)
-            }
+        let Some(folder) = target else { return Ok((TargetListing::default(), keeping_by(PermanentFlags::default()))) };
+        let keeping = keeping_by(sessions.target.permanent_flags(folder).await.map_err(Stop::target)?);
+        let empty = folder.state.as_ref().is_some_and(|state| state.messages == 0);
+        if empty && entries.is_empty() {
+            return Ok((TargetListing::default(), keeping));
         }
+        let since = before.target_watermark.as_ref();
+        let listing = inspect_target(sessions.target.as_mut(), folder, since, entries, &keeping).await;
+        Ok((listing.map_err(Stop::target)?, keeping))
     };
-    tokio::try_join!(of_source, of_target)
+    let (source, (target, keeping)) = tokio::try_join!(of_source, of_target)?;
+    Ok((source, target, keeping))
 }
 
 /// Finds by content which messages to be copied stand on the target already, and notes them instead.
@@ -303,8 +323,9 @@ async fn note_found(
 /// anew since, the ids that the ledger knows would name other messages there: then nothing is removed.
 ///
 /// # Errors
-/// The ledger's.
+/// The target's and the ledger's.
 pub async fn prepare_gone(
+    sessions: &mut Sessions,
     ledger: &dyn Ledger,
     gone: &LedgerFolder,
     target: Option<Folder>,
@@ -318,7 +339,7 @@ pub async fn prepare_gone(
         Some(_) => plan_folder(&entries, &delta, &TargetDelta::default(), &HashSet::new(), options.deletions),
         None => FolderSteps::default(),
     };
-    Ok(Work {
+    let mut work = Work {
         source: absent(&gone.source),
         target: target.unwrap_or_else(|| absent(&gone.target)),
         keeping: Keeping::default(),
@@ -339,7 +360,17 @@ pub async fn prepare_gone(
         damage,
         set_aside: false,
         incomplete: false,
-    })
+    };
+    let sent = ledger.sending(&gone.source).await?;
+    if work.target.selectable && !sent.is_empty() && options.deletions != Deletions::Keep {
+        let target = sessions.target.as_mut();
+        let came = target.arrivals(&work.target, gone.target_watermark.as_ref()).await.map_err(Stop::target)?;
+        let unexplained = work.ledger.unknown_targets(&came);
+        let is_settled = |note: &Sending| *note.ids == *gone.source_ids && work.ledger.get(&note.id).is_some();
+        let left: Vec<Sending> = sent.into_iter().filter(|note| !is_settled(note)).collect();
+        claim(target, &mut work, &left, &unexplained).await.map_err(Stop::target)?;
+    }
+    Ok(work)
 }
 
 /// What the ledger shall know of a folder that it does not know yet.

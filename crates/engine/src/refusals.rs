@@ -9,7 +9,7 @@ use std::io::{Read, Seek, Write};
 use std::sync::Arc;
 
 use limosa_model::error::{ErrorKind, Retry, Scope};
-use limosa_model::ledger::{Entry, Settlement};
+use limosa_model::ledger::{Entry, Sending, Settlement};
 use limosa_model::mailbox::{Batching, Fetched, Limits};
 use limosa_model::message::Outcome;
 use limosa_model::{
@@ -22,7 +22,9 @@ use crate::copy::{Arrival, News, Route, SPOOL_IN_MEMORY, Shared, Unit, run_lane,
 use crate::keeping::Keeping;
 use crate::mend::{Mender, Mends};
 use crate::progress::Progress;
+use crate::reading::Onlooker;
 use crate::recover::{Outlines, Seekers, match_by_content};
+use crate::sending::{Printing, given_under};
 use crate::sides::{Sessions, Side, SideError};
 use crate::stop::Stop;
 use crate::work::Work;
@@ -177,11 +179,19 @@ async fn mend(sessions: &mut Sessions, ledger: &dyn Ledger, work: &mut Work, id:
     for mends in needed.to_try() {
         let mut spool = SpooledTempFile::new(SPOOL_IN_MEMORY);
         let mut size = 0;
+        let mut printing = Printing::of(head.internal_date);
         let copied = mended(&mut original, mends, |bytes| {
+            if let Some(printing) = &mut printing {
+                printing.update(bytes);
+            }
             size += bytes.len() as u64;
             spool.write_all(bytes)
         });
         copied.map_err(|error| Stop::source(spool_error(error)))?;
+        if let Some(printing) = printing {
+            let note = Sending { id: id.clone(), ids: given_under(&work.source), print: printing.finish() };
+            ledger.note_sending(&work.source.path, &[note]).await?;
+        }
         let flags = work.keeping.wanted(&head.flags).0;
         let wanted = Head { flags, size: Some(size), ..head.clone() };
         match store(sessions.target.as_mut(), &work.target, wanted, spool).await.map_err(Stop::target)? {

@@ -157,6 +157,6 @@ async fn digests<'a>(
     let ids: IdList = ids.cloned().collect();
     match ids.is_empty() {
         true => Ok(HashMap::new()),
-        false => Ok(read_digests(mailbox, folder, &ids).await?.digests),
+        false => Ok(read_digests(mailbox, folder, &ids).await?.made),
     }
 }

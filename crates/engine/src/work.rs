@@ -47,8 +47,8 @@ pub struct Work {
     pub ended: Vec<MessageId>,
     /// Messages that the source said were gone when they were to be copied.
     pub vanished: Vec<MessageId>,
-    /// Messages that stood on the target for messages of a source that has given all ids anew, and have no like there now: to be
-    /// removed, by target id.
+    /// Messages on the target that stand for none of the source and are not the target's own: to be removed, by target id. They stood
+    /// for messages under ids that the source has given anew since, or a run that was cut off had sent them and not settled.
     pub strays: Vec<MessageId>,
     /// What was wrong with the folder's entries in the ledger, so that they were not believed.
     pub damage: Option<LedgerError>,

@@ -215,8 +215,11 @@ impl Keywords {
         if self.0.is_empty() || !flags.keywords().iter().any(|keyword| self.names(keyword)) {
             return flags.clone();
         }
-        let named = |keyword: &Box<str>| self.0.get(&keyword.to_ascii_lowercase()).unwrap_or(keyword).clone();
-        Flags::new(flags.system, flags.keywords().iter().map(named))
+        let named = |keyword: &str| match self.0.get(&keyword.to_ascii_lowercase()) {
+            Some(name) => name.clone(),
+            None => keyword.into(),
+        };
+        Flags::new(flags.system, flags.keywords().iter().map(|keyword| named(keyword)))
     }
 
     /// Equal for equal tables; empty for the empty one. Kept in ledgers, so that a change of the table is noticed.

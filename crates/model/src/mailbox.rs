@@ -11,7 +11,7 @@
 
 use async_trait::async_trait;
 
-use crate::error::ConnectorError;
+use crate::error::{ConnectorError, Retry, Scope};
 use crate::flags::{Flags, PermanentFlags};
 use crate::folder::{Folder, FolderPath, Role, Watermark};
 use crate::message::{Head, HeaderItem, IdList, Item, MessageId, Piece, Receipt};
@@ -251,11 +251,37 @@ pub trait Target: Mailbox {
     /// Cut off on the way, it may be done in part where the store has no such act; begun again, it is done whole.
     async fn rename_folder(&mut self, folder: &Folder, to: &FolderPath) -> Result<Folder>;
 
+    /// Makes several folders, parents first, as [`create_folder`](Self::create_folder) does each; in fewer round trips where the store
+    /// allows it. `[create.many]`: an answer for each, in order; one that cannot be made does not keep back the others.
+    ///
+    /// # Errors
+    /// Those that concern more than one folder.
+    async fn create_folders(&mut self, wanted: &[(FolderPath, Option<Role>)]) -> Result<Vec<Result<Folder>>> {
+        let mut made = Vec::new();
+        for (path, role) in wanted {
+            made.push(of_one_folder(self.create_folder(path, *role).await)?);
+        }
+        Ok(made)
+    }
+
     /// Removes an empty folder. `[delete.empty-only]`: one that holds messages is left alone, with an error.
     async fn delete_folder(&mut self, folder: &Folder) -> Result<()>;
 
     /// Subscribes the owner to a folder, or ends it. `[subscribe.idempotent]`
     async fn subscribe(&mut self, folder: &Folder, subscribed: bool) -> Result<()>;
+
+    /// Several at once, as [`subscribe`](Self::subscribe) each; in fewer round trips where the store allows it. `[subscribe.many]`: an
+    /// answer for each, in order.
+    ///
+    /// # Errors
+    /// Those that concern more than one folder.
+    async fn subscribe_all(&mut self, wanted: &[(&Folder, bool)]) -> Result<Vec<Result<()>>> {
+        let mut done = Vec::new();
+        for (folder, subscribed) in wanted {
+            done.push(of_one_folder(self.subscribe(folder, *subscribed).await)?);
+        }
+        Ok(done)
+    }
 
     /// Which flags the folder keeps.
     async fn permanent_flags(&mut self, folder: &Folder) -> Result<PermanentFlags>;
@@ -272,6 +298,17 @@ pub trait Target: Mailbox {
     /// Moves these messages to another folder, keeping flags and internal dates. `[relocate.once]`: each stands in
     /// exactly one of the two folders afterwards, whatever happens on the way.
     async fn relocate(&mut self, from: &Folder, ids: &IdList, to: &Folder) -> Result<Vec<Moved>>;
+}
+
+/// Tells an error that concerns one folder from one that concerns more.
+///
+/// # Errors
+/// The latter.
+pub fn of_one_folder<T>(result: Result<T>) -> Result<Result<T>> {
+    match result {
+        Err(error) if error.scope() > Scope::Folder || error.retry() != Retry::Never => Err(error),
+        result => Ok(result),
+    }
 }
 
 /// Helps a target check what it is given: how far the message under way has come.

@@ -6,11 +6,13 @@
 //! - [`sqlite`]: [`SqliteStore`], one file for one machine.
 //! - `rows`: what a settlement and a folder are as values of a table, the same for every database.
 //! - `lock`: one run a pair on this machine.
+//! - `notes`: which messages are under way, in a file beside the lock.
 //!
 //! **Invariants.** Every write checks the pair's fence in its own transaction. What cannot be read whole is an error that
 //! names the folder; nothing of it is handed out. A settlement has reached the disk when its call returns.
 
 mod lock;
+mod notes;
 mod rows;
 pub mod sqlite;
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use limosa_model::flags::SystemFlags;
 use limosa_model::folder::{FolderPath, Watermark};
-use limosa_model::ledger::{DroppedFlag, Entry, Exception, Ledger, LedgerError, LedgerFolder, Settlement};
+use limosa_model::ledger::{
+    DroppedFlag, Entry, Exception, Extent, Fingerprint, Ledger, LedgerError, LedgerFolder, Sending, Settlement,
+};
 use limosa_model::message::MessageId;
 use limosa_model::pair::PairKey;
 use limosa_store::SqliteStore;
@@ -480,13 +482,20 @@ async fn only_the_owner_can_look_inside() {
     let mode = |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     let state = place.folder.path().join("state");
     assert_eq!(mode(&state), 0o700);
-    for entry in std::fs::read_dir(&state).expect("the folder is read") {
+    let inside = |folder: &Path| std::fs::read_dir(folder).expect("the folder is read");
+    for entry in inside(&state).chain(inside(&state.join("ledger.db.locks"))) {
         let path = entry.expect("the folder is read").path();
         assert_eq!(mode(&path), if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
     }
 }
 
 const CHILD: &str = "LIMOSA_STORE_TEST_FILE";
+
+/// What the child notes before anything else, and never settles.
+fn under_way() -> Sending {
+    let print = Fingerprint { size: 4_000, seconds: 1_600_000_000, of: Extent::Whole, digest: [7; 8] };
+    Sending { id: MessageId::Key("under way".into()), ids: "1".into(), print }
+}
 
 /// The process that the next test kills: settles one message after another, and says so after each.
 #[tokio::test]
@@ -497,6 +506,7 @@ async fn child_that_settles_until_it_is_killed() {
     let inbox = FolderPath::inbox();
     ledger.put_folder(&about(&inbox)).await.expect("the folder is put");
     ledger.set_writing(true).await.expect("it is noted");
+    ledger.note_sending(&inbox, &[under_way()]).await.expect("it is noted");
     for uid in 1.. {
         ledger.settle(&inbox, &new([uid])).await.expect("the settlement is written");
         println!("settled {uid}");
@@ -524,8 +534,10 @@ async fn what_a_killed_process_settled_is_there_and_its_pair_is_free() {
     let last = settled.last().unwrap_or(25);
 
     let ledger = place.open().await.expect("the pair is free");
-    let found = uids(&*ledger, &FolderPath::inbox()).await;
+    let inbox = FolderPath::inbox();
+    let found = uids(&*ledger, &inbox).await;
     assert!(found.len() as u32 == last || found.len() as u32 == last + 1, "{} found, {last} settled", found.len());
     assert_eq!(found, (1..=found.len() as u32).collect::<Vec<_>>());
     assert!(ledger.set_writing(false).await.expect("it is noted"), "the child was cut off while it wrote");
+    assert_eq!(ledger.sending(&inbox).await.expect("the notes are read"), [under_way()]);
 }

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use limosa_model::flags::{Flags, SystemFlags};
 use limosa_model::folder::{FolderPath, Watermark};
 use limosa_model::ledger::{
-    DroppedFlag, Entry, Exception, FolderLedger, Ledger, LedgerError, LedgerFolder, Settlement,
+    DroppedFlag, Entry, Exception, Extent, Fingerprint, FolderLedger, Ledger, LedgerError, LedgerFolder, Sending,
+    Settlement,
 };
 use limosa_model::message::MessageId;
 
@@ -28,7 +29,8 @@ macro_rules! ledger_suite {
             a_fresh_ledger_is_empty, a_folder_is_put, a_folder_is_put_again, settle_in_order, settle_known_folder, settle_atomic,
             settle_durable, settle_fenced, forgetting_leaves_only_the_folder, exceptions_end_and_are_replaced,
             dropped_flags_are_named_once, rename_keeps, rename_below, rename_no_overwrite, removing_ends_everything, names_are_kept_apart,
-            messages_are_counted, compact_changes_nothing, writing_is_noted, an_ordinary_mailbox_takes_few_bytes);
+            messages_are_counted, compact_changes_nothing, writing_is_noted, sending_kept, sending_ends, sending_renamed,
+            sending_bounded, an_ordinary_mailbox_takes_few_bytes);
     };
     ($fresh:expr => $($check:ident),*) => {
         $(
@@ -516,6 +518,109 @@ pub async fn writing_is_noted(place: &dyn Place) {
     drop(ledger);
     let ledger = opened(place).await;
     assert!(!ledger.set_writing(false).await.expect("it is noted"));
+}
+
+fn sending(id: MessageId, size: u64) -> Sending {
+    let print = Fingerprint { size, seconds: -1, of: Extent::Whole, digest: [0xFF, 0, 1, 2, 3, 4, 5, 6] };
+    Sending { id, ids: "1".into(), print }
+}
+
+async fn under_way(ledger: &dyn Ledger, path: &FolderPath) -> Vec<Sending> {
+    let mut noted = ledger.sending(path).await.expect("the notes are read");
+    noted.sort();
+    noted
+}
+
+/// `[sending.kept]`: what is under way is known to the next life, under whichever ids, each once; also when noted again.
+pub async fn sending_kept(place: &dyn Place) {
+    let (ledger, inbox) = with_inbox(place).await;
+    assert_eq!(under_way(&*ledger, &inbox).await, []);
+    let first =
+        [sending(MessageId::Uid(u32::MAX), 1), sending(MessageId::Key("høst:2,S".into()), u64::from(u32::MAX) * 3)];
+    let header = Fingerprint { of: Extent::Header, seconds: i64::MAX, ..first[0].print };
+    let second = [first[0].clone(), Sending { ids: "".into(), print: header, ..first[0].clone() }];
+    ledger.note_sending(&inbox, &first).await.expect("it is noted");
+    ledger.note_sending(&inbox, &second).await.expect("it is noted");
+    let mut expected = vec![first[0].clone(), first[1].clone(), second[1].clone()];
+    expected.sort();
+    assert_eq!(under_way(&*ledger, &inbox).await, expected);
+    assert_eq!(under_way(&*ledger, &"Other".into()).await, []);
+    drop(ledger);
+    let ledger = opened(place).await;
+    assert_eq!(under_way(&*ledger, &inbox).await, expected);
+}
+
+/// `[sending.ends]`: notes of a folder end with the watermark of its target and with the folder, and not before; those of others stay.
+pub async fn sending_ends(place: &dyn Place) {
+    let (mut ledger, inbox) = with_inbox(place).await;
+    let other = FolderPath::from("Other");
+    ledger.put_folder(&folder(&other)).await.expect("the folder is put");
+    // The same id, given before the ids became void.
+    let under = |ids: &str| Sending { ids: ids.into(), ..sending(MessageId::Uid(1), 70) };
+    let noted = [under("0"), sending(MessageId::Uid(7), 70)];
+    let ended = Settlement { target_watermark: Some(Watermark::new("t")), ..Settlement::default() };
+    for end_by_removal in [false, true] {
+        for path in [&inbox, &other] {
+            ledger.note_sending(path, &noted).await.expect("it is noted");
+        }
+        let source_watermark = Some(Watermark::new("s"));
+        for goes_on in [
+            new(vec![entry(1, 1, SystemFlags::SEEN)]),
+            Settlement { forget: true, ..Settlement::default() },
+            Settlement { source_watermark, ..Settlement::default() },
+        ] {
+            settle(&*ledger, &inbox, &goes_on).await;
+            assert_eq!(under_way(&*ledger, &inbox).await, noted, "{goes_on:?}");
+        }
+        match end_by_removal {
+            true => ledger.remove_folder(&inbox).await.expect("the folder is removed"),
+            false => settle(&*ledger, &inbox, &ended).await,
+        }
+        for _ in 0..2 {
+            assert_eq!(under_way(&*ledger, &inbox).await, []);
+            assert_eq!(under_way(&*ledger, &other).await, noted);
+            drop(ledger);
+            ledger = opened(place).await;
+        }
+    }
+}
+
+/// `[sending.renamed]`
+pub async fn sending_renamed(place: &dyn Place) {
+    let (mut ledger, inbox) = with_inbox(place).await;
+    let (from, to) = (FolderPath::from("Work"), FolderPath::from("Arbeit"));
+    ledger.put_folder(&folder(&from)).await.expect("the folder is put");
+    let noted = [sending(MessageId::Uid(7), 70)];
+    for path in [&from, &inbox] {
+        ledger.note_sending(path, &noted).await.expect("it is noted");
+    }
+    ledger.rename_folder(&from, &to, &to).await.expect("the folder is renamed");
+    for _ in 0..2 {
+        assert_eq!(under_way(&*ledger, &from).await, []);
+        assert_eq!(under_way(&*ledger, &to).await, noted);
+        assert_eq!(under_way(&*ledger, &inbox).await, noted);
+        drop(ledger);
+        ledger = opened(place).await;
+    }
+}
+
+/// `[sending.bounded]`: of messages that are settled, the next life reads few notes; of those that are not, all.
+pub async fn sending_bounded(place: &dyn Place) {
+    const AT_ONCE: u32 = 1_000;
+    let (ledger, inbox) = with_inbox(place).await;
+    let stays = sending(MessageId::Uid(u32::MAX), 1);
+    ledger.note_sending(&inbox, std::slice::from_ref(&stays)).await.expect("it is noted");
+    for first in (1..=30 * AT_ONCE).step_by(AT_ONCE as usize) {
+        let uids = first..first + AT_ONCE;
+        let noted: Vec<_> = uids.clone().map(|uid| sending(MessageId::Uid(uid), 4_000)).collect();
+        ledger.note_sending(&inbox, &noted).await.expect("it is noted");
+        settle(&*ledger, &inbox, &new(uids.map(|uid| entry(uid, uid, SystemFlags::SEEN)).collect())).await;
+    }
+    drop(ledger);
+    let ledger = opened(place).await;
+    let noted = under_way(&*ledger, &inbox).await;
+    assert!(noted.len() < 10 * AT_ONCE as usize, "{} notes", noted.len());
+    assert!(noted.contains(&stays));
 }
 
 /// 100,000 messages, settled 2,000 at a time, of which some are missing and a tenth have other flags: at most a byte each once

@@ -10,7 +10,7 @@ use limosa_model::flags::Flags;
 use limosa_model::folder::FolderPath;
 use limosa_model::ledger::codec;
 use limosa_model::ledger::{
-    DroppedFlag, Entry, Exception, FolderLedger, Ledger, LedgerError, LedgerFolder, Settlement,
+    DroppedFlag, Entry, Exception, FolderLedger, Ledger, LedgerError, LedgerFolder, Sending, Settlement,
 };
 use limosa_model::message::MessageId;
 use limosa_model::pair::PairKey;
@@ -58,6 +58,7 @@ struct Disk {
     fence: u64,
     writing: bool,
     folders: BTreeMap<FolderPath, KeptFolder>,
+    sending: BTreeMap<FolderPath, BTreeSet<Sending>>,
 }
 
 #[derive(Clone)]
@@ -97,6 +98,11 @@ impl MemoryLedger {
     #[must_use]
     pub fn reopen_with_hook(&self, hook: PowerHook) -> Self {
         Self::take(self.disk.clone(), &self.pair, hook)
+    }
+
+    /// Forgets which messages were about to be written, as the failing of a machine may: no disk has been waited for.
+    pub fn lose_notes(&self) {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner).sending.clear();
     }
 
     fn take(disk: Arc<Mutex<Disk>>, pair: &str, hook: PowerHook) -> Self {
@@ -284,6 +290,9 @@ impl Ledger for MemoryLedger {
                 kept.about.target = target.clone();
                 disk.folders.insert(to.clone(), kept);
             }
+            if let Some(sending) = disk.sending.remove(source) {
+                disk.sending.insert(to.clone(), sending);
+            }
             Ok(())
         })
     }
@@ -291,15 +300,38 @@ impl Ledger for MemoryLedger {
     async fn remove_folder(&self, source: &FolderPath) -> Result<(), LedgerError> {
         self.step("remove_folder", |disk| {
             disk.folders.remove(source);
+            disk.sending.remove(source);
             Ok(())
         })
     }
 
     async fn settle(&self, source: &FolderPath, settlement: &Settlement) -> Result<(), LedgerError> {
         self.step("settle", |disk| {
-            known(disk, source)?.settle(settlement);
+            let kept = known(disk, source)?;
+            kept.settle(settlement);
+            let ids = kept.about.source_ids.clone();
+            if settlement.target_watermark.is_some() {
+                disk.sending.remove(source);
+            } else if let Some(sending) = disk.sending.get_mut(source) {
+                let settled: BTreeSet<&MessageId> = settlement.entries.iter().map(|entry| &entry.source).collect();
+                sending.retain(|noted| *noted.ids != *ids || !settled.contains(&noted.id));
+            }
             Ok(())
         })
+    }
+
+    async fn note_sending(&self, source: &FolderPath, messages: &[Sending]) -> Result<(), LedgerError> {
+        // Whether somebody has taken the pair over is not asked, as no store would for every few messages.
+        self.cut(When::Before, "note_sending")?;
+        {
+            let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+            disk.sending.entry(source.clone()).or_default().extend(messages.iter().cloned());
+        }
+        self.cut(When::After, "note_sending")
+    }
+
+    async fn sending(&self, source: &FolderPath) -> Result<Vec<Sending>, LedgerError> {
+        Ok(self.read()?.sending.get(source).into_iter().flatten().cloned().collect())
     }
 
     async fn compact(&self, source: &FolderPath) -> Result<(), LedgerError> {

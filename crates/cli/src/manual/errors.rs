@@ -48,7 +48,12 @@ fn own_codes() -> BTreeSet<String> {
 
 /// The codes that only a report has: why a pass is unfinished.
 fn engine_codes() -> BTreeSet<String> {
-    let source = concat!(include_str!("../../../engine/src/pass.rs"), include_str!("../../../engine/src/stop.rs"));
+    let source = concat!(
+        include_str!("../../../engine/src/pass/mod.rs"),
+        include_str!("../../../engine/src/pass/conclude.rs"),
+        include_str!("../../../engine/src/pass/look.rs"),
+        include_str!("../../../engine/src/stop.rs"),
+    );
     let unfinished = source.split("Unfinished {").skip(1).filter_map(|rest| {
         let code = rest.split("code: \"").nth(1)?.split('"').next()?;
         // Another use of the word has its braces closed before the next code.

@@ -86,6 +86,12 @@ async fn copy(program: &Program, source: &str, target: &str, server: &Server) ->
     Run { code: output.status.code(), json, err: String::from_utf8_lossy(&output.stderr).into_owned() }
 }
 
+/// Of a refusal, what the server said: without the message's name and the time that it took.
+fn in_short(reason: &str) -> &str {
+    let said = reason.split_once(": \"").map_or(reason, |(_, said)| said);
+    said.split(" (0.").next().unwrap_or(said).trim_end_matches('"')
+}
+
 async fn there_and_back(server: &Server, kind: &str) {
     let folder = tempfile::tempdir().unwrap();
     let (old, new) = (folder.path().join("old"), folder.path().join("new"));
@@ -102,7 +108,8 @@ async fn there_and_back(server: &Server, kind: &str) {
     let exceptions = there.json["exceptions"].as_array().unwrap_or_else(|| panic!("{there:#?}"));
     for exception in exceptions.iter().filter(|exception| exception["code"] != "date-changed") {
         let name = exception["id"].as_str().and_then(|id| id.split('.').nth(1)).expect("the name in the id");
-        named.entry(exception["code"].to_string()).or_default().insert(name.to_owned());
+        let (code, reason) = (exception["code"].as_str().unwrap(), exception["reason"].as_str().unwrap());
+        named.entry(format!("{code}: {}", in_short(reason))).or_default().insert(name.to_owned());
     }
     let mut arrived: BTreeMap<String, usize> = BTreeMap::new();
     for digest in maildir(&new) {
@@ -121,8 +128,10 @@ async fn there_and_back(server: &Server, kind: &str) {
             ),
         }
     }
-    let counts: Vec<String> = named.iter().map(|(code, names)| format!("{} {code}", names.len())).collect();
-    println!("{kind}: {identical} of {} messages came back byte for byte; {}", sent.len(), counts.join(", "));
+    println!("{kind}: {identical} of {} messages came back byte for byte", sent.len());
+    for (what, names) in &named {
+        println!("{kind}: {} {what}", names.len());
+    }
     assert!(identical + named.values().map(BTreeSet::len).sum::<usize>() >= sent.len());
     program_is_done(&program, &old, &user, server).await;
 }

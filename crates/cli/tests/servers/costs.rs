@@ -72,8 +72,8 @@ async fn after_a_kill_only_the_tail_is_looked_at_again() {
         "{} + {} messages of {} + {} bytes: {from_source} read from the source, {read} from the target, {sent} sent",
         settled.messages, new.messages, settled.bytes, new.bytes
     );
-    // At most what is new, once whole and once its headers (less than 1 kB each); nothing of what was settled.
-    assert!(from_source < new.bytes + 500 * 1_000 && sent < new.bytes + 500 * 200, "{run:#?}");
-    assert!(read < 500 * 1_000, "{run:#?}");
+    // At most what is new, once whole and once its headers (some 1.1 kB each); nothing of what was settled.
+    assert!(from_source < new.bytes + 500 * 1_500 && sent < new.bytes + 500 * 200, "{run:#?}");
+    assert!(read < 500 * 1_500, "{run:#?}");
     assert_eq!(to.snapshot().await.values().map(Vec::len).sum::<usize>(), 3_500);
 }

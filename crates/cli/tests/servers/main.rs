@@ -12,5 +12,6 @@ mod renames;
 mod soak;
 mod speed;
 mod trouble;
+mod vanishing;
 mod verify;
 mod world;

@@ -21,7 +21,7 @@ use limosa_model::{ConnectorError, Meter};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::connect::Stream;
-use super::error::{Place, Reason, Refusal, reason_in_words, words_for_people};
+use super::error::{Place, Reason, Refusal, reason_in_words, speaks_of_throttling, words_for_people};
 
 /// As long as more is to come, less than this is not worth a system call.
 const WORTH_WRITING: usize = 64 * 1024;
@@ -98,7 +98,10 @@ impl Done {
             Some(Code::NoPerm | Code::ReadOnly) => Reason::NoPermission,
             Some(Code::TryCreate | Code::NonExistent) => Reason::Missing,
             Some(Code::Throttled) => Reason::Throttled,
-            Some(Code::InUse | Code::Unavailable | Code::ServerBug) => Reason::Transient,
+            // Dovecot turns away one connection too many with UNAVAILABLE too; its words say more.
+            Some(Code::InUse | Code::Unavailable | Code::ServerBug) if !speaks_of_throttling(&words) => {
+                Reason::Transient
+            }
             _ => reason_in_words(&words),
         };
         Refusal { reason, words }

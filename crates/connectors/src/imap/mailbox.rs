@@ -167,12 +167,20 @@ impl Target for ImapMailbox {
         self.rename(folder, to).await
     }
 
+    async fn create_folders(&mut self, wanted: &[(FolderPath, Option<Role>)]) -> Result<Vec<Result<Folder>>> {
+        self.make_folders(wanted).await
+    }
+
     async fn delete_folder(&mut self, folder: &Folder) -> Result<()> {
         self.remove_folder(folder).await
     }
 
     async fn subscribe(&mut self, folder: &Folder, subscribed: bool) -> Result<()> {
         self.set_subscribed(folder, subscribed).await
+    }
+
+    async fn subscribe_all(&mut self, wanted: &[(&Folder, bool)]) -> Result<Vec<Result<()>>> {
+        self.set_all_subscribed(wanted).await
     }
 
     async fn permanent_flags(&mut self, folder: &Folder) -> Result<PermanentFlags> {

@@ -1,5 +1,6 @@
 //! How a connection comes to be signed in: greeting, TLS, capabilities, SASL, compression.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -219,7 +220,8 @@ async fn attempt(
     credentials: &Credentials,
 ) -> Result<std::result::Result<(), Done>> {
     let encrypted = settings.security != Security::None;
-    let mut mechanisms = sasl::candidates(&connection.capabilities, credentials, encrypted);
+    let private = encrypted || is_local(&settings.host);
+    let mut mechanisms = sasl::candidates(&connection.capabilities, credentials, private);
     let mut last_refusal: Option<Done> = None;
     while !mechanisms.is_empty() {
         let mechanism = mechanisms.remove(0);
@@ -258,6 +260,11 @@ async fn attempt(
     said.add(password.expose_secret().replace('\\', "\\\\").replace('"', "\\\"").as_bytes());
     said.hide_in(&mut done);
     Ok(if done.is_ok() { Ok(()) } else { Err(done) })
+}
+
+/// Whether what is sent to that host stays on this machine.
+fn is_local(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// Whether another mechanism may work where this one was refused.
@@ -385,6 +392,8 @@ fn refusal(place: &Place, done: &Done, settings: &ImapSettings) -> ConnectorErro
     let text = format!("{} does not let {} sign in: \"{words}\"", place.server(), place.user);
     let error = |kind, retry| ConnectorError::new(Scope::Mailbox, retry, kind, text.clone());
     match (&done.code, refusal.reason) {
+        // First, since servers give it other codes too.
+        (Some(Code::Limit), _) | (_, Reason::Throttled) => place.throttled(words),
         (Some(Code::Unavailable | Code::InUse | Code::ServerBug), _) => error(ErrorKind::ServerFault, Retry::Now),
         (Some(Code::PrivacyRequired), _) => error(ErrorKind::TlsRefused, Retry::Never)
             .hint("use imaps:// or STARTTLS: the server takes passwords under TLS only"),
@@ -394,7 +403,6 @@ fn refusal(place: &Place, done: &Done, settings: &ImapSettings) -> ConnectorErro
         (Some(Code::AuthorizationFailed), _) => {
             error(ErrorKind::SignIn, Retry::Never).hint("the administrator may not sign in for this mailbox")
         }
-        (Some(Code::Limit), _) | (_, Reason::Throttled) => place.throttled(words),
         _ => error(ErrorKind::SignIn, Retry::Never).hint(match (&settings.secret, &settings.login_as) {
             (SecretSource::Token(_), _) => "a fresh token was refused too: check its scope and whose it is",
             (_, Some(_)) => "check the administrator's name and password, and that he may sign in for others",

@@ -5,6 +5,7 @@ use limosa_imap::command::{Command, SearchKey, StatusItems, StoreMode};
 use limosa_imap::response::{Code, ListEntry, Tag, Untagged};
 use limosa_imap::{MAX_SET_BYTES, UidSet};
 use limosa_model::folder::{FolderPath, Role};
+use limosa_model::mailbox::of_one_folder;
 use limosa_model::{ConnectorError, ErrorKind, Flags, Folder, IdList, Retry, Scope};
 
 use super::changes::uid_set;
@@ -14,6 +15,9 @@ use super::names::{Names, is_inbox, kept_name};
 use super::survey::{Listed, raw};
 
 type Result<T> = std::result::Result<T, ConnectorError>;
+
+/// Commands of one kind sent before their answers are read.
+const COMMANDS_AT_ONCE: usize = 100;
 
 /// So often it is tried to be the only one whose messages are marked.
 const MARKINGS: u32 = 8;
@@ -139,6 +143,35 @@ impl ImapMailbox {
         Ok(marked)
     }
 
+    /// Makes folders: all CREATEs in one round trip, and what became of them in another. Where something else came of one than was wanted,
+    /// it is made on its own.
+    pub(crate) async fn make_folders(&mut self, wanted: &[(FolderPath, Option<Role>)]) -> Result<Vec<Result<Folder>>> {
+        let mut there = Vec::new();
+        if wanted.len() > 1 {
+            self.leave().await?;
+            let names = self.names().await?;
+            for wanted in wanted.chunks(COMMANDS_AT_ONCE) {
+                let mut tags = Vec::new();
+                for (path, role) in wanted {
+                    // One that cannot be named is refused below, with the reason.
+                    let Ok(raw) = names.raw(path) else { continue };
+                    let special_use = role.and_then(Role::attribute).filter(|_| self.can_use(b"CREATE-SPECIAL-USE"));
+                    tags.push(self.connection.send(&Command::Create { folder: &raw, special_use }));
+                }
+                self.connection.finish(&tags, drop).await?;
+            }
+            there = self.read_survey().await?.folders;
+        }
+        let mut made = Vec::new();
+        for (path, role) in wanted {
+            made.push(match there.iter().find(|folder| folder.path == *path && folder.selectable) {
+                Some(folder) => Ok(folder.clone()),
+                None => of_one_folder(self.make_folder(path, *role).await)?,
+            });
+        }
+        Ok(made)
+    }
+
     /// Makes a folder.
     pub(crate) async fn make_folder(&mut self, path: &FolderPath, role: Option<Role>) -> Result<Folder> {
         self.leave().await?;
@@ -252,6 +285,29 @@ impl ImapMailbox {
         }
         let done = self.connection.run(&Command::Delete(&raw), drop).await?;
         if done.is_ok() { Ok(()) } else { Err(self.refused("remove", folder, &done)) }
+    }
+
+    /// Subscribes to folders, or ends it, in one round trip; what is refused is tried on its own.
+    pub(crate) async fn set_all_subscribed(&mut self, wanted: &[(&Folder, bool)]) -> Result<Vec<Result<()>>> {
+        self.connection.begin().await?;
+        let mut ended = Vec::new();
+        for wanted in wanted.chunks(COMMANDS_AT_ONCE) {
+            let mut tags = Vec::new();
+            for (folder, subscribed) in wanted {
+                let raw = raw(folder);
+                let command = if *subscribed { Command::Subscribe(&raw) } else { Command::Unsubscribe(&raw) };
+                tags.push(self.connection.send(&command));
+            }
+            ended.extend(self.connection.finish(&tags, drop).await?);
+        }
+        let mut done = Vec::new();
+        for ((folder, subscribed), ended) in wanted.iter().zip(ended) {
+            done.push(match ended.is_ok() {
+                true => Ok(()),
+                false => of_one_folder(self.set_subscribed(folder, *subscribed).await)?,
+            });
+        }
+        Ok(done)
     }
 
     /// Subscribes to a folder, or ends it.

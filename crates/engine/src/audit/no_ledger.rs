@@ -1,7 +1,7 @@
 //! The ledger of a pair that has none.
 
 use async_trait::async_trait;
-use limosa_model::ledger::{DroppedFlag, Ledger, LedgerError, LedgerFolder, Settlement};
+use limosa_model::ledger::{DroppedFlag, Ledger, LedgerError, LedgerFolder, Sending, Settlement};
 use limosa_model::{Exception, FolderLedger, FolderPath};
 
 /// Knows nothing, and takes nothing: what an audit reads where no ledger is, so that none is made by looking.
@@ -36,6 +36,14 @@ impl Ledger for NoLedger {
 
     async fn settle(&self, _source: &FolderPath, _settlement: &Settlement) -> Result<(), LedgerError> {
         refused()
+    }
+
+    async fn note_sending(&self, _source: &FolderPath, _messages: &[Sending]) -> Result<(), LedgerError> {
+        refused()
+    }
+
+    async fn sending(&self, _source: &FolderPath) -> Result<Vec<Sending>, LedgerError> {
+        Ok(Vec::new())
     }
 
     async fn compact(&self, _source: &FolderPath) -> Result<(), LedgerError> {

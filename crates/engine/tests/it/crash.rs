@@ -8,6 +8,7 @@ use limosa_testkit::memory::{Changes, Faults, MemoryTraits, Moment, Verdict};
 
 mod altered;
 mod owner;
+mod vanishing;
 mod workers;
 
 use crate::world::{World, contents, flags, put, put_bytes};

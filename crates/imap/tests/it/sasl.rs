@@ -192,9 +192,9 @@ fn the_best_common_mechanism_is_chosen() {
     );
     let with_password = password("tim", "x");
     let for_ursel = Credentials { act_as: Some("Ursel".to_owned()), ..with_password.clone() };
-    assert_eq!(candidates(&all, &with_password, true), [ScramSha256, ScramSha1, Plain, Login, CramMd5]);
+    assert_eq!(candidates(&all, &with_password, true), [Plain, ScramSha256, ScramSha1, Login, CramMd5]);
     assert_eq!(candidates(&all, &with_password, false), [ScramSha256, ScramSha1, CramMd5, Plain, Login]);
-    assert_eq!(candidates(&all, &for_ursel, true), [ScramSha256, ScramSha1, Plain]);
+    assert_eq!(candidates(&all, &for_ursel, true), [Plain, ScramSha256, ScramSha1]);
     assert_eq!(candidates(&all, &token("tim", "t"), true), [OAuthBearer, XOAuth2]);
     assert_eq!(choose(&Capabilities::parse(b"IMAP4rev1 LOGINDISABLED"), &with_password, true), None);
 }

@@ -33,11 +33,14 @@
 //! The version is raised when any of this changes; what an earlier version wrote stays readable. The checksum stays where
 //! it is, so that damage is never taken for a newer version.
 
+mod notes;
 mod read;
 mod write;
 
 #[cfg(test)]
 mod tests;
+
+pub use notes::{Note, decode_notes, encode_note};
 
 use super::runs::Run;
 use super::{FolderLedger, Settlement};

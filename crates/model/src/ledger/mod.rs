@@ -5,6 +5,7 @@
 //!
 //! - [`folder`](FolderLedger): one folder's entries in memory, as runs.
 //! - [`codec`]: the same as bytes.
+//! - [`Sending`]: a message that is about to stand on the target, noted before it does.
 //! - [`Exception`]: a message left behind or changed, by name; [`Approval`]: who took it so.
 //! - [`Ledger`]: the promise of a store that keeps them.
 
@@ -21,10 +22,12 @@ mod flag_pages;
 mod folder;
 mod runs;
 mod seen;
+mod sending;
 
 pub use exception::{Approval, Exception, NamelessApproval};
 pub use folder::{Entry, FolderLedger};
 pub use seen::Seen;
+pub use sending::{Extent, Fingerprint, Sending};
 
 /// What can go wrong with a ledger.
 #[derive(Debug, thiserror::Error)]
@@ -203,8 +206,22 @@ pub trait Ledger: Send + Sync {
     ///
     /// # Errors
     /// [`LedgerError::Fenced`] when somebody else has taken the pair since; [`LedgerError::Store`] when the folder is not
-    /// known (`[settle.known-folder]`) or the store failed. Nothing was written then.
+    /// known (`[settle.known-folder]`) or the store failed. Nothing was written then, unless only notes could not be ended.
     async fn settle(&self, source: &FolderPath, settlement: &Settlement) -> Result<(), LedgerError>;
+
+    /// Notes that messages of a source folder are about to stand on the target. Whoever finds a copy there that no message of the source
+    /// explains can tell by it whose it is.
+    ///
+    /// - `[sending.kept]` Notes are there in the next life, however this one ends. When the machine itself fails, some or all may be lost:
+    ///   the disk is not waited for.
+    /// - `[sending.ends]` All notes of a folder end with a settlement that sets its target watermark, and when it is removed.
+    /// - `[sending.renamed]` They go along when the folder is renamed, and stay when what is known of its messages is forgotten.
+    /// - `[sending.bounded]` What they take does not grow with messages that are settled.
+    async fn note_sending(&self, source: &FolderPath, messages: &[Sending]) -> Result<(), LedgerError>;
+
+    /// The notes of a folder that have not ended, in no order, each once. A message that is settled, under the
+    /// ids that hold now, may be among them or not.
+    async fn sending(&self, source: &FolderPath) -> Result<Vec<Sending>, LedgerError>;
 
     /// Merges what settlements have appended to a folder, when that is worth it. Changes nothing that can be read;
     /// no error if the folder is not known.

@@ -1,12 +1,12 @@
 //! One pair's ledger in SQLite.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use limosa_model::folder::{FolderPath, Watermark};
 use limosa_model::ledger::codec;
 use limosa_model::ledger::{
-    Approval, DroppedFlag, Exception, FolderLedger, Ledger, LedgerError, LedgerFolder, Settlement,
+    Approval, DroppedFlag, Exception, FolderLedger, Ledger, LedgerError, LedgerFolder, Sending, Settlement,
 };
 use limosa_model::message::InternalDate;
 use limosa_model::pair::PairKey;
@@ -15,6 +15,7 @@ use sqlx::{Connection, Row, Sqlite, Transaction};
 
 use super::{BEGIN_WRITE, Doing, Inner};
 use crate::lock::FileLock;
+use crate::notes::Notes;
 use crate::rows::{SegmentRow, SegmentSizes, Tally, id_text, read_id, read_segments, touches_entries};
 
 pub(super) struct SqliteLedger {
@@ -23,6 +24,7 @@ pub(super) struct SqliteLedger {
     fence: i64,
     /// For people.
     name: String,
+    notes: Mutex<Notes>,
     _lock: FileLock,
 }
 
@@ -42,15 +44,24 @@ fn unwritten(error: sqlx::Error) -> LedgerError {
     Doing::Write.failed(error)
 }
 
+fn not_noted(error: std::io::Error) -> LedgerError {
+    Doing::Write.failed(error)
+}
+
 /// What a write must know of the folder that it is about.
 struct FolderRow {
     id: i64,
+    source_ids: String,
     tally: Tally,
 }
 
 impl SqliteLedger {
-    pub(super) fn new(store: Arc<Inner>, pair: i64, fence: i64, name: String, lock: FileLock) -> Self {
-        Self { store, pair, fence, name, _lock: lock }
+    pub(super) fn new(store: Arc<Inner>, pair: i64, fence: i64, name: String, notes: Notes, lock: FileLock) -> Self {
+        Self { store, pair, fence, name, notes: Mutex::new(notes), _lock: lock }
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a write, unless somebody else has the pair by now. Dropped without a commit, nothing of it has happened.
@@ -64,11 +75,11 @@ impl SqliteLedger {
     }
 
     async fn folder(&self, connection: &mut SqliteConnection, source: &FolderPath) -> Result<Option<FolderRow>> {
-        let row = sqlx::query("SELECT id, messages, highest FROM folder WHERE pair = ? AND source = ?");
+        let row = sqlx::query("SELECT id, messages, highest, source_ids FROM folder WHERE pair = ? AND source = ?");
         let row = row.bind(self.pair).bind(source.to_string()).fetch_optional(connection).await.map_err(unwritten)?;
         let read = |row: SqliteRow| {
             let tally = Tally { messages: row.try_get(1)?, highest: row.try_get(2)? };
-            Ok(FolderRow { id: row.try_get(0)?, tally })
+            Ok(FolderRow { id: row.try_get(0)?, source_ids: row.try_get(3)?, tally })
         };
         row.map(read).transpose().map_err(unwritten)
     }
@@ -271,7 +282,16 @@ impl Ledger for SqliteLedger {
                 update.execute(&mut *transaction).await.map_err(unwritten)?;
             }
         }
-        transaction.commit().await.map_err(unwritten)
+        // First under the new name, so that they are under that of the ledger whenever it ends.
+        let sending = self.notes().of(source);
+        if !sending.is_empty() && source != to {
+            self.notes().add(to, &sending).map_err(not_noted)?;
+        }
+        transaction.commit().await.map_err(unwritten)?;
+        if source != to {
+            self.notes().end(source).map_err(not_noted)?;
+        }
+        Ok(())
     }
 
     async fn remove_folder(&self, source: &FolderPath) -> Result<()> {
@@ -279,7 +299,8 @@ impl Ledger for SqliteLedger {
         let mut transaction = self.begin(&mut connection).await?;
         let delete = sqlx::query("DELETE FROM folder WHERE pair = ? AND source = ?");
         delete.bind(self.pair).bind(source.to_string()).execute(&mut *transaction).await.map_err(unwritten)?;
-        transaction.commit().await.map_err(unwritten)
+        transaction.commit().await.map_err(unwritten)?;
+        self.notes().end(source).map_err(not_noted)
     }
 
     async fn settle(&self, source: &FolderPath, settlement: &Settlement) -> Result<()> {
@@ -289,7 +310,16 @@ impl Ledger for SqliteLedger {
         write_entries(&mut transaction, &folder, settlement).await?;
         write_exceptions(&mut transaction, &folder, settlement).await?;
         write_position(&mut transaction, &folder, settlement).await?;
-        transaction.commit().await.map_err(unwritten)
+        transaction.commit().await.map_err(unwritten)?;
+        self.notes().settled(source, &folder.source_ids, settlement).map_err(not_noted)
+    }
+
+    async fn note_sending(&self, source: &FolderPath, messages: &[Sending]) -> Result<()> {
+        self.notes().add(source, messages).map_err(not_noted)
+    }
+
+    async fn sending(&self, source: &FolderPath) -> Result<Vec<Sending>> {
+        Ok(self.notes().of(source))
     }
 
     async fn compact(&self, source: &FolderPath) -> Result<()> {

@@ -15,6 +15,7 @@ use sqlx::{Connection, Row};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::lock::FileLock;
+use crate::notes::Notes;
 use ledger::SqliteLedger;
 
 /// The newest format of the tables that this version reads.
@@ -70,7 +71,7 @@ impl SqliteStore {
     /// Opens the database file, and makes it where there is none, with the folder it stands in. New ones are for their owner's
     /// eyes alone (0600, 0700): what mail somebody has is told by the names of folders and subjects.
     ///
-    /// Beside `ledger.db` there is a folder `ledger.db.locks`.
+    /// Beside `ledger.db` there is a folder `ledger.db.locks`, with a lock and the notes of messages under way for each pair.
     ///
     /// # Errors
     /// [`LedgerError::Newer`] when a newer version has written it; [`LedgerError::FileDamaged`] when it is not what was
@@ -130,6 +131,11 @@ impl SqliteStore {
     /// [`LedgerError::Busy`] when somebody works on the pair; [`LedgerError::Store`] when it cannot be written.
     pub async fn forget(&self, key: &PairKey) -> Result<bool, LedgerError> {
         let _lock = self.try_lock(key)?;
+        let failed = |error| Doing::Write.failed(error);
+        match std::fs::remove_file(self.notes_path(key)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
         let mut connection = self.0.connection().await;
         let delete =
             sqlx::query("DELETE FROM pair WHERE source = ? AND target = ?").bind(&key.source).bind(&key.target);
@@ -142,11 +148,19 @@ impl SqliteStore {
         lock.ok_or_else(|| LedgerError::Busy { pair: key.to_string() })
     }
 
-    /// A name for a pair that any file system takes. The length before the source keeps two pairs from having one text.
     fn lock_path(&self, key: &PairKey) -> PathBuf {
+        self.path(key, "lock")
+    }
+
+    fn notes_path(&self, key: &PairKey) -> PathBuf {
+        self.path(key, "sending")
+    }
+
+    /// A name for a pair that any file system takes. The length before the source keeps two pairs from having one text.
+    fn path(&self, key: &PairKey, kind: &str) -> PathBuf {
         let text = format!("{} {} {}", key.source.len(), key.source, key.target);
         let name = blake3::hash(text.as_bytes()).to_hex();
-        self.0.locks.join(format!("{}.lock", &name[..32]))
+        self.0.locks.join(format!("{}.{kind}", &name[..32]))
     }
 
     /// Raises the pair's fence: whoever held it without our lock, on another machine, cannot write from here on.
@@ -163,7 +177,8 @@ impl SqliteStore {
         let (id, fence) = (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
         transaction.commit().await.map_err(failed)?;
         drop(connection);
-        Ok(Arc::new(SqliteLedger::new(self.0.clone(), id, fence, key.to_string(), lock)))
+        let notes = Notes::open(&self.notes_path(key)).map_err(|error| Doing::Open.failed(error))?;
+        Ok(Arc::new(SqliteLedger::new(self.0.clone(), id, fence, key.to_string(), notes, lock)))
     }
 }
 

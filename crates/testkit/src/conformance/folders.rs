@@ -43,6 +43,38 @@ pub async fn create_answers_as_survey(harness: &dyn Harness) {
     }
 }
 
+/// `[create.many]`: as each on its own, in order, whether they were there or not.
+pub async fn create_many(harness: &dyn Harness) {
+    let mut target = open(harness).await;
+    let there = target.create_folder(&FolderPath::from("There"), None).await.expect("made");
+    store_all(target.as_mut(), &there, &[numbered(0)]).await;
+    let paths = ["Many", "Many/Below", "There", "Un/made"].map(FolderPath::from);
+    let wanted: Vec<_> = paths.iter().map(|path| (path.clone(), None)).collect();
+    let made = target.create_folders(&wanted).await.expect("nothing concerns more than one folder");
+    assert_eq!(made.len(), paths.len());
+    for (path, made) in paths.iter().zip(made) {
+        assert_eq!(made.unwrap_or_else(|error| panic!("{path}: {error}")), folder_of(target.as_mut(), path).await);
+    }
+    assert_eq!(harness.contents(&there.path).await.len(), 1);
+}
+
+/// `[subscribe.many]`: as each on its own.
+pub async fn subscribe_many(harness: &dyn Harness) {
+    let mut target = open(harness).await;
+    let mut folders = Vec::new();
+    for path in ["One", "Two"].map(FolderPath::from) {
+        folders.push(target.create_folder(&path, None).await.expect("made"));
+    }
+    for subscribed in [true, true, false, false] {
+        let wanted: Vec<_> = folders.iter().map(|folder| (folder, subscribed)).collect();
+        let done = target.subscribe_all(&wanted).await.expect("nothing concerns more than one folder");
+        assert!(done.len() == 2 && done.iter().all(Result::is_ok), "{done:?}");
+        for folder in &folders {
+            assert_eq!(folder_of(target.as_mut(), &folder.path).await.subscribed, subscribed);
+        }
+    }
+}
+
 /// Any name that the store can hold.
 pub async fn create_names(harness: &dyn Harness) {
     let mut target = open(harness).await;

@@ -40,10 +40,10 @@ macro_rules! conformance_suite {
             fetch_once fetch_whole fetch_exact fetch_bounded fetch_gone fetch_head
             write_whole write_exact write_in_order write_receipt write_receipt_ids write_abort write_short write_over_long
             write_unknown_size write_without_date write_alone write_permanent_flags
-            create_idempotent create_answers_as_survey create_names create_role
+            create_idempotent create_many create_answers_as_survey create_names create_role
             identify_cheap identify_unique
             rename_keeps rename_below rename_subscriptions rename_no_overwrite rename_not_inbox
-            delete_empty delete_empty_only subscribe_idempotent
+            delete_empty delete_empty_only subscribe_idempotent subscribe_many
             set_flags_exactly set_flags_passes_over_gone remove_only remove_passes_over_gone relocate_once
             relocate_tells_ids
         );

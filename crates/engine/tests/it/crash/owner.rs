@@ -45,7 +45,7 @@ const ACTS: [(&str, Act); 9] = [
 ];
 
 /// The message whose bytes have that in them.
-fn settled(source: &MemoryServer, folder: &str, part: &str) -> MessageId {
+pub(super) fn settled(source: &MemoryServer, folder: &str, part: &str) -> MessageId {
     let holds = |bytes: &[u8]| bytes.windows(part.len()).any(|window| window == part.as_bytes());
     let found = source.contents(folder).into_iter().find(|message| holds(&message.bytes));
     found.expect("it stands there").id

@@ -9,12 +9,7 @@ use crate::message::{IdList, MessageId};
 type Result<T> = std::result::Result<T, CodecError>;
 
 pub(super) fn segment(bytes: &[u8]) -> Result<Segment> {
-    let content = bytes.len().checked_sub(CHECKSUM).ok_or(CodecError::Truncated { part: "checksum" })?;
-    let (content, checksum) = bytes.split_at(content);
-    if blake3::hash(content).as_bytes()[..CHECKSUM] != *checksum {
-        return Err(CodecError::Checksum { bytes: bytes.len() });
-    }
-    let mut reader = Reader { bytes: content, part: "beginning" };
+    let mut reader = Reader::new(unsealed(bytes)?, "beginning");
     match reader.byte()? {
         VERSION => {}
         0 => return Err(reader.nonsense("there is no format 0")),
@@ -42,6 +37,16 @@ pub(super) fn segment(bytes: &[u8]) -> Result<Segment> {
         return Err(reader.nonsense("bytes follow after it"));
     }
     Ok(Segment { kind, sets, removed, runs, others, entry_flags, changed, changed_flags })
+}
+
+/// What stands before a checksum that matches.
+pub(super) fn unsealed(bytes: &[u8]) -> Result<&[u8]> {
+    let content = bytes.len().checked_sub(CHECKSUM).ok_or(CodecError::Truncated { part: "checksum" })?;
+    let (content, checksum) = bytes.split_at(content);
+    if blake3::hash(content).as_bytes()[..CHECKSUM] != *checksum {
+        return Err(CodecError::Checksum { bytes: bytes.len() });
+    }
+    Ok(content)
 }
 
 impl Segment {
@@ -111,13 +116,22 @@ impl<'a> FlagCursor<'a> {
     }
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     part: &'static str,
 }
 
-impl Reader<'_> {
-    fn nonsense(&self, what: &'static str) -> CodecError {
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8], part: &'static str) -> Self {
+        Self { bytes, part }
+    }
+
+    /// What has not been read yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    pub(super) fn nonsense(&self, what: &'static str) -> CodecError {
         CodecError::Nonsense { part: self.part, what }
     }
 
@@ -125,13 +139,13 @@ impl Reader<'_> {
         CodecError::Truncated { part: self.part }
     }
 
-    fn byte(&mut self) -> Result<u8> {
+    pub(super) fn byte(&mut self) -> Result<u8> {
         let (&byte, rest) = self.bytes.split_first().ok_or_else(|| self.truncated())?;
         self.bytes = rest;
         Ok(byte)
     }
 
-    fn number(&mut self) -> Result<u64> {
+    pub(super) fn number(&mut self) -> Result<u64> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -148,12 +162,12 @@ impl Reader<'_> {
         Err(self.nonsense("a number has more than 64 bits"))
     }
 
-    fn signed(&mut self) -> Result<i64> {
+    pub(super) fn signed(&mut self) -> Result<i64> {
         Ok(unzigzag(self.number()?))
     }
 
     /// How many things follow, each of at least `least` bytes: what cannot be there is not made room for.
-    fn count(&mut self, least: usize) -> Result<usize> {
+    pub(super) fn count(&mut self, least: usize) -> Result<usize> {
         let count = usize::try_from(self.number()?).map_err(|_| self.truncated())?;
         if count > self.bytes.len() / least {
             return Err(self.truncated());
@@ -161,7 +175,7 @@ impl Reader<'_> {
         Ok(count)
     }
 
-    fn text(&mut self) -> Result<&str> {
+    pub(super) fn text(&mut self) -> Result<&str> {
         let len = self.count(1)?;
         let (text, rest) = self.bytes.split_at(len);
         self.bytes = rest;
@@ -266,7 +280,7 @@ impl Reader<'_> {
     }
 
     /// An id, and the last UID and key on its side.
-    fn id(&mut self, (last_uid, last_key): &mut (u32, String)) -> Result<MessageId> {
+    pub(super) fn id(&mut self, (last_uid, last_key): &mut (u32, String)) -> Result<MessageId> {
         match self.number()?.checked_sub(1) {
             None => {
                 let difference = self.signed()?;

@@ -47,7 +47,7 @@ pub(super) fn delta(settlement: &Settlement) -> Vec<u8> {
     sealed(out)
 }
 
-fn sealed(mut out: Vec<u8>) -> Vec<u8> {
+pub(super) fn sealed(mut out: Vec<u8>) -> Vec<u8> {
     let hash = blake3::hash(&out);
     out.extend_from_slice(&hash.as_bytes()[..CHECKSUM]);
     out
@@ -158,13 +158,13 @@ impl Entries {
 
 /// The last ids on one side, which the next one is told from.
 #[derive(Default)]
-struct Side<'a> {
+pub(super) struct Side<'a> {
     uid: u32,
     key: &'a str,
 }
 
 impl<'a> Side<'a> {
-    fn id(&mut self, id: &'a MessageId, out: &mut Vec<u8>) {
+    pub(super) fn id(&mut self, id: &'a MessageId, out: &mut Vec<u8>) {
         match id {
             MessageId::Uid(uid) => {
                 number(0, out);
@@ -217,16 +217,16 @@ fn shared(before: &str, key: &str) -> usize {
     (0..=same).rev().find(|at| key.is_char_boundary(*at)).unwrap_or(0)
 }
 
-fn zigzag(value: i64) -> u64 {
+pub(super) fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
-fn text(text: &str, out: &mut Vec<u8>) {
+pub(super) fn text(text: &str, out: &mut Vec<u8>) {
     number(text.len() as u64, out);
     out.extend_from_slice(text.as_bytes());
 }
 
-fn number(mut value: u64, out: &mut Vec<u8>) {
+pub(super) fn number(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;

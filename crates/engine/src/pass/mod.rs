@@ -16,32 +16,34 @@
 //! Each step can be cut off anywhere and begun again: a second attempt does what the first left open. So that is also what
 //! happens after a lost connection, and there is no other way of recovering.
 
-use std::collections::BTreeMap;
+mod conclude;
+mod look;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use limosa_model::error::{ErrorKind, Retry, Scope};
 use limosa_model::ledger::LedgerFolder;
 use limosa_model::mailbox::Survey;
-use limosa_model::{Connector, ConnectorError, Folder, FolderLedger, FolderPath, Ledger};
+use limosa_model::{Connector, ConnectorError, Folder, FolderPath, Ledger};
 use tokio::time::Instant;
 
 use crate::audit::{AuditOptions, AuditReport, Depth, NoRecords, audit};
-use crate::folders::Place;
+use crate::folders::{FolderPair, Place};
+use crate::lanes::Lanes;
 use crate::moves::{Move, find_moves, relocate};
-use crate::options::{Deletions, Options};
+use crate::options::Options;
 use crate::outlook::{Outlook, Recorded};
-use crate::prepare::{Known, adopt, aside, prepare, prepare_gone};
+use crate::prepare::adopt;
 use crate::progress::{Phase, Progress};
 use crate::refusals::deal;
 use crate::renames::Imagined;
-use crate::report::{Discrepancy, Report, Sides, Unfinished, Verified};
+use crate::report::{Report, Sides, Unfinished, Verified};
 use crate::sides::Sessions;
 use crate::stop::{PassError, Stop, concerns_a_folder, stopped};
 use crate::summary::Summary;
-use crate::verify::{compare, settle_watermarks};
 use crate::work::Work;
-use crate::{apply, damage, lanes, renames};
+use crate::{apply, lanes, renames};
 
 /// What a pass works on.
 pub struct Pair<'a> {
@@ -138,8 +140,6 @@ struct Attempt<'a> {
 const QUIET: Duration = Duration::from_secs(1);
 /// How many times that is waited for at most: mail keeps coming to mailboxes that people use.
 const QUIET_AT_MOST: u32 = 30;
-/// A mailbox with fewer messages than this may lose all of them in one pass.
-const LARGE_MAILBOX: u64 = 100;
 
 impl Attempt<'_> {
     /// One attempt; answers why it is not finished, if it is not.
@@ -156,10 +156,12 @@ impl Attempt<'_> {
         };
         let mut sessions = Sessions { source, target };
         self.progress.enter(Phase::Surveying);
+        let asked = Instant::now();
         let (mut source, mut target) =
             tokio::try_join!(async { sessions.source.survey().await.map_err(Stop::source) }, async {
                 sessions.target.survey().await.map_err(Stop::target)
             },)?;
+        let surveyed_in = asked.elapsed();
         let outlook = self.outlook(&source, target.clone()).await?;
         self.summary.surveyed(&outlook.known);
         if outlook.plan.pairs.is_empty() && !self.options.folders.only.is_empty() {
@@ -178,7 +180,11 @@ impl Attempt<'_> {
         }
         sessions.source.identify(&mut source.folders).await.map_err(Stop::source)?;
         let outlook = self.outlook_after_renames(&mut sessions, &source, target).await?;
-        let unfinished = self.bring_up(&mut sessions, &outlook).await?;
+        let mut lanes = Lanes::new(self.pair, self.progress);
+        let (folders, messages) = outlook.to_be_listed(self.options);
+        lanes.prepare(messages, folders, surveyed_in);
+        let unfinished = self.bring_up(&mut sessions, &mut lanes, &outlook).await?;
+        lanes.close().await;
         if !self.options.dry_run {
             ledger.set_writing(false).await?;
         }
@@ -229,10 +235,16 @@ impl Attempt<'_> {
     }
 
     /// Everything from the first change on.
-    async fn bring_up(&mut self, sessions: &mut Sessions, outlook: &Outlook) -> Result<Option<Unfinished>, Stop> {
+    async fn bring_up(
+        &mut self,
+        sessions: &mut Sessions,
+        lanes: &mut Lanes<'_>,
+        outlook: &Outlook,
+    ) -> Result<Option<Unfinished>, Stop> {
         self.confirm_gone(sessions, &outlook.plan.gone).await?;
-        let places = self.make_folders(sessions, outlook).await?;
-        let mut works = self.look(sessions, outlook, places).await?;
+        let (places, ()) = tokio::join!(self.make_folders(sessions, outlook), lanes.open_if_far());
+        let places = places?;
+        let mut works = self.look(sessions, lanes, outlook, places).await?;
         if self.progress.is_stopping() {
             return Ok(Some(stopped()));
         }
@@ -243,10 +255,10 @@ impl Attempt<'_> {
             self.summary.finished(&works, &outlook.plan, &outlook.known);
             return Ok(held);
         }
-        let done = self.carry_out(sessions, &mut works, moves, &outlook.target).await;
+        let done = self.carry_out(sessions, lanes, &mut works, moves, &outlook.target).await;
         let ended = match done {
             Ok(()) if self.progress.is_stopping() => Ok(Some(stopped())),
-            Ok(()) => self.conclude(sessions, &mut works, outlook).await.map(|unfinished| held.or(unfinished)),
+            Ok(()) => self.conclude(sessions, lanes, &mut works, outlook).await.map(|unfinished| held.or(unfinished)),
             Err(stop) => Err(stop),
         };
         if ended.is_err() {
@@ -275,112 +287,47 @@ impl Attempt<'_> {
 
     /// Makes the folders that are missing; answers the place of each source folder, `None` where a dry run made none.
     async fn make_folders(&mut self, sessions: &mut Sessions, outlook: &Outlook) -> Result<Vec<Option<Folder>>, Stop> {
-        let mut places = Vec::new();
-        for pair in &outlook.plan.pairs {
-            let place = match &pair.place {
-                Place::Exists(folder) => Some(outlook.imagined.as_it_stands(folder)),
-                Place::Create { .. } if self.options.dry_run => None,
-                Place::Create { path, role } => match sessions.target.create_folder(path, *role).await {
-                    Ok(folder) => Some(folder),
-                    Err(error) if concerns_a_folder(&error) => {
-                        let reason = format!(
-                            "the target does not make the folder {path}: {error}; give it another name with --map"
-                        );
-                        self.summary.note_folder(&pair.source.path, "refused", reason);
-                        None
-                    }
-                    Err(error) => return Err(Stop::target(error)),
-                },
-            };
-            if let (Some(folder), Some(subscribed), false) = (&place, pair.subscribe, self.options.dry_run) {
-                match sessions.target.subscribe(folder, subscribed).await {
-                    Err(error) if concerns_a_folder(&error) => {
-                        self.summary.note_folder(&pair.source.path, "not-subscribed", error.to_string());
-                    }
-                    done => done.map_err(Stop::target)?,
+        let pairs = &outlook.plan.pairs;
+        let mut places: Vec<Option<Folder>> = pairs.iter().map(|pair| outlook.stands(pair)).collect();
+        if self.options.dry_run {
+            return Ok(places);
+        }
+        let wanted = |pair: &FolderPair| match &pair.place {
+            Place::Exists(_) => None,
+            Place::Create { path, role } => Some((path.clone(), *role)),
+        };
+        let (missing, wanted): (Vec<usize>, Vec<_>) =
+            pairs.iter().enumerate().filter_map(|(index, pair)| Some((index, wanted(pair)?))).unzip();
+        let made = sessions.target.create_folders(&wanted).await.map_err(Stop::target)?;
+        for (index, made) in missing.into_iter().zip(made) {
+            match made {
+                Ok(folder) => places[index] = Some(folder),
+                Err(error) => {
+                    let path = pairs[index].place.path();
+                    let reason =
+                        format!("the target does not make the folder {path}: {error}; give it another name with --map");
+                    self.summary.note_folder(&pairs[index].source.path, "refused", reason);
                 }
             }
-            places.push(place);
+        }
+        let subscribe = |(pair, place): (&FolderPair, &Option<Folder>)| {
+            Some((pair.source.path.clone(), place.clone()?, pair.subscribe?))
+        };
+        let subscribe: Vec<_> = pairs.iter().zip(&places).filter_map(subscribe).collect();
+        let wanted: Vec<_> = subscribe.iter().map(|(_, folder, subscribed)| (folder, *subscribed)).collect();
+        let done = sessions.target.subscribe_all(&wanted).await.map_err(Stop::target)?;
+        for ((source, ..), done) in subscribe.iter().zip(done) {
+            if let Err(error) = done {
+                self.summary.note_folder(source, "not-subscribed", error.to_string());
+            }
         }
         Ok(places)
-    }
-
-    /// Looks at every folder that may have changed, and at those that are gone.
-    async fn look(
-        &mut self,
-        sessions: &mut Sessions,
-        outlook: &Outlook,
-        places: Vec<Option<Folder>>,
-    ) -> Result<Vec<Work>, Stop> {
-        self.progress.enter(Phase::Inspecting);
-        let ledger = self.pair.ledger.as_ref();
-        let mut works = Vec::new();
-        for (pair, place) in outlook.plan.pairs.iter().zip(places) {
-            let known = outlook.known.get(&pair.source.path);
-            let in_ledger = outlook.imagined.in_ledger(&pair.source.path);
-            let again = outlook.to_try_again(in_ledger, self.options);
-            let left_out = place.is_none() && !self.options.dry_run;
-            let has_to_be = outlook.has_moved(pair, self.options) || !again.is_empty();
-            if left_out || self.progress.is_stopping() || !has_to_be {
-                continue;
-            }
-            self.progress.folder(pair.source.path.to_string());
-            let known = Known { ledger: known, path: in_ledger, exceptions: &outlook.exceptions, again: &again };
-            match prepare(sessions, ledger, pair, place, known, self.options).await {
-                Ok(mut work) => {
-                    self.summary.take_unverified(&mut work);
-                    self.summary.rebuilt(&work);
-                    works.push(work);
-                }
-                Err(Stop::Connector { error, .. }) if concerns_a_folder(&error) => {
-                    self.summary.note_folder(&pair.source.path, "refused", error.to_string());
-                }
-                Err(stop) => return Err(stop),
-            }
-        }
-        for gone in &outlook.plan.gone {
-            let target = outlook.target.folders.iter().find(|folder| folder.path == gone.target && folder.selectable);
-            let target = target.map(|folder| outlook.imagined.as_it_stands(folder));
-            let mut work = prepare_gone(ledger, gone, target, self.options).await?;
-            self.summary.rebuilt(&work);
-            // A folder renamed on the source may keep its place on the target, and so does one made anew under the old name: what it
-            // has taken over stays.
-            for pair in outlook.plan.pairs.iter().filter(|pair| *pair.place.path() == gone.target) {
-                match works.iter().find(|heir| heir.source.path == pair.source.path) {
-                    Some(heir) => keep_for(&heir.ledger, &mut work),
-                    None => {
-                        let heir = outlook.imagined.in_ledger(&pair.source.path);
-                        keep_for(&damage::load(ledger, heir).await?.0, &mut work);
-                    }
-                }
-            }
-            works.push(work);
-        }
-        Ok(works)
-    }
-
-    /// Holds back deletions that look like an accident.
-    fn hold_deletions(&mut self, works: &mut [Work], known: &BTreeMap<FolderPath, LedgerFolder>) -> Option<Unfinished> {
-        let all: u64 = known.values().map(|folder| folder.messages).sum();
-        let removed: u64 = works.iter().map(Work::removals).sum();
-        if self.options.deletions != Deletions::Follow || all < LARGE_MAILBOX || removed * 2 <= all {
-            return None;
-        }
-        for work in works.iter_mut().filter(|work| work.removals() > 0) {
-            work.steps.remove.clear();
-            work.strays.clear();
-            work.incomplete = true;
-        }
-        Some(Unfinished {
-            code: "deletions-held".into(),
-            what: format!("{removed} of {all} messages are gone from the source; nothing was removed from the target"),
-            hint: Some("if they were meant to go, run again with --deletions follow-all; to let them stay on the target, with --deletions keep".into()),
-        })
     }
 
     async fn carry_out(
         &mut self,
         sessions: &mut Sessions,
+        lanes: &mut Lanes<'_>,
         works: &mut [Work],
         moves: Vec<Move>,
         target: &Survey,
@@ -389,7 +336,7 @@ impl Attempt<'_> {
         self.progress.enter(Phase::Applying);
         relocate(sessions, ledger.as_ref(), works, moves).await?;
         self.progress.enter(Phase::Copying);
-        lanes::copy(self.pair, sessions, works, &target.limits, self.progress).await?;
+        lanes::copy(lanes, sessions, works, &target.limits).await?;
         if self.progress.is_stopping() {
             return Ok(());
         }
@@ -442,80 +389,6 @@ impl Attempt<'_> {
         work.incomplete |= !work.steps.copy.is_empty();
         Ok(())
     }
-
-    /// Compares, settles the watermarks, ends folders that are gone.
-    async fn conclude(
-        &mut self,
-        sessions: &mut Sessions,
-        works: &mut [Work],
-        outlook: &Outlook,
-    ) -> Result<Option<Unfinished>, Stop> {
-        self.progress.enter(Phase::Verifying);
-        let ledger = self.pair.ledger.as_ref();
-        let mut discrepancies = Vec::new();
-        let mut compared = Vec::new();
-        for (index, work) in works.iter_mut().enumerate() {
-            let gone = outlook.plan.gone.iter().any(|gone| gone.source == work.source.path);
-            match gone {
-                true if work.incomplete => {}
-                true => {
-                    let place_is_used = outlook.plan.pairs.iter().any(|pair| pair.place.path() == &work.target.path);
-                    let delete = self.options.deletions != Deletions::Keep && !place_is_used;
-                    if let Some(kept) = apply::end_folder(sessions, ledger, work, delete).await? {
-                        self.summary.note_folder(&work.source.path, "kept", kept);
-                    }
-                }
-                false => compared.push((index, compare(sessions, ledger, work).await?)),
-            }
-        }
-        let survey = sessions.target.survey().await.map_err(Stop::target)?;
-        for (index, comparison) in compared {
-            let work = &works[index];
-            let mut found = comparison.discrepancies;
-            let folder = survey.folders.iter().find(|folder| folder.path == work.target.path);
-            if let Some(state) = folder.and_then(|folder| folder.state.as_ref()) {
-                self.summary.target_messages(&work.source.path, state.messages);
-                if state.messages < work.ledger.len() {
-                    let stand = work.ledger.len();
-                    let what = format!("the target counts {} messages where {stand} should stand", state.messages);
-                    found.push(Discrepancy { folder: work.source.path.clone(), id: None, what });
-                }
-            }
-            if found.is_empty() && !work.incomplete {
-                if work.set_aside {
-                    ledger.remove_folder(&aside(&work.source.path)).await?;
-                }
-                settle_watermarks(ledger, work, comparison.watermark, &outlook.dropped_flags).await?;
-            }
-            discrepancies.extend(found);
-        }
-        let incomplete = works.iter().any(|work| work.incomplete);
-        let unfinished = match (discrepancies.is_empty(), incomplete) {
-            (false, _) => Some(Unfinished {
-                code: "differs".into(),
-                what: format!(
-                    "the comparison found {} difference{}",
-                    discrepancies.len(),
-                    if discrepancies.len() == 1 { "" } else { "s" }
-                ),
-                hint: Some("somebody else may be changing the target; run again to mend it".into()),
-            }),
-            (true, true) => Some(Unfinished {
-                code: "again".into(),
-                what: "some messages have to be looked at again".into(),
-                hint: Some("run again".into()),
-            }),
-            (true, false) => None,
-        };
-        self.summary.discrepancies = discrepancies;
-        Ok(unfinished)
-    }
-}
-
-/// Leaves alone what the ledger of another folder explains.
-fn keep_for(heir: &FolderLedger, work: &mut Work) {
-    let Work { steps, ledger, .. } = work;
-    steps.remove.retain(|id| ledger.get(id).is_none_or(|(target, _)| heir.source_of(&target).is_none()));
 }
 
 fn nothing_matches() -> Unfinished {
