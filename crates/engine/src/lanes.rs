@@ -19,7 +19,7 @@ use crate::stop::Stop;
 use crate::work::Work;
 
 /// Messages below which another lane is not worth its sign-in.
-pub const MESSAGES_A_LANE: u64 = 500;
+const MESSAGES_A_LANE: u64 = 500;
 /// Folders below which another lane is not worth its sign-in, where servers are far away.
 const FOLDERS_A_LANE: usize = 2;
 /// Servers that take longer to tell where they stand are far away: round trips are what a pass waits for.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use limosa_engine::check::{CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, SpeedTest, check};
-use limosa_model::{Connector, FolderPath};
+use limosa_model::Connector;
 
 use crate::copy::{Failed, cannot_work, write_json, write_out};
 use crate::exit::Exit;
@@ -44,7 +44,7 @@ pub fn open(settings: &CheckSettings) -> Result<Connectors, Failure> {
 /// # Errors
 /// If an endpoint cannot be used.
 pub async fn run(settings: CheckSettings, (source, target): Connectors, screen: Screen) -> Result<Exit, Failure> {
-    let test = settings.speed.map(|speed| SpeedTest::new(scratch_folder(), speed.many));
+    let test = settings.speed.map(|speed| SpeedTest::new(random_number(), speed.many));
     // Without the test nothing is begun that would have to be ended.
     let stopping = if test.is_some() { Stopping::listen(screen.clone())? } else { Stopping::default() };
     let progress = stopping.begin();
@@ -77,10 +77,9 @@ pub async fn run(settings: CheckSettings, (source, target): Connectors, screen: 
     Ok(if is_unfinished { Exit::Unfinished } else { Exit::Complete })
 }
 
-/// A name that no other folder has.
-fn scratch_folder() -> FolderPath {
-    let random = RandomState::new().hash_one(SystemTime::now());
-    FolderPath::new([format!("Limosa speed test {random:016x}")])
+/// One that no other run has.
+fn random_number() -> u64 {
+    RandomState::new().hash_one(SystemTime::now())
 }
 
 fn render(report: &CheckReport, paint: Paint) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use limosa_engine::Side;
 use limosa_engine::check::{ManyMailboxes, MeasuredSide, SpeedReport};
+use limosa_engine::report::Unfinished;
 
 use crate::terminal::{Align, Paint, bytes, clean, count, span, table};
 
@@ -24,8 +25,11 @@ pub fn render(speed: &SpeedReport, paint: Paint, text: &mut String) {
         text.push_str(&table(&heading, &rows, paint));
     }
     for (name, side) in [("source", &speed.source), ("target", &speed.target)] {
-        if let Some(seconds) = side.round_trip_seconds {
-            let _ = writeln!(text, "An answer of the {name} takes {:.1} ms.", seconds * 1_000.0);
+        let times = [("signing in takes", side.sign_in_seconds), ("an answer", side.round_trip_seconds)];
+        let times = times.map(|(what, seconds)| seconds.map(|seconds| format!("{what} {:.1} ms", seconds * 1_000.0)));
+        let times: Vec<String> = times.into_iter().flatten().collect();
+        if !times.is_empty() {
+            let _ = writeln!(text, "The {name}: {}.", times.join(", "));
         }
     }
     if let (Some(bound), Some(seconds)) = (bound(speed), speed.seconds) {
@@ -42,21 +46,36 @@ pub fn render(speed: &SpeedReport, paint: Paint, text: &mut String) {
         text.push_str(&mailboxes(many));
     }
     if let Some(unfinished) = &speed.unfinished {
-        let _ =
-            writeln!(text, "{}", paint.yellow(&format!("Not everything was measured: {}", clean(&unfinished.what))));
+        warn("Not everything was measured", unfinished, paint, text);
     }
-    let folder = speed.scratch.folder.to_string();
+    for earlier in &speed.earlier {
+        let folder = clean(&earlier.folder.to_string()).into_owned();
+        match &earlier.left {
+            None => {
+                let _ = writeln!(text, "The folder \"{folder}\" of an earlier measurement was removed, too.");
+            }
+            Some(left) => {
+                warn(&format!("The folder \"{folder}\" of an earlier measurement was not removed"), left, paint, text)
+            }
+        }
+    }
     if let Some(left) = &speed.scratch.left {
-        let line = format!(
-            "The folder \"{}\" may still be on the target, and could not be removed: {}",
-            clean(&folder),
-            clean(&left.what)
-        );
-        let _ = writeln!(
+        let folder = clean(&speed.scratch.folder.to_string()).into_owned();
+        warn(
+            &format!("The folder \"{folder}\" may still be on the target, and could not be removed"),
+            left,
+            paint,
             text,
-            "{}\n  hint: remove it with a mail program; nothing in it is anybody's mail",
-            paint.yellow(&line)
         );
+        text.push_str("  hint: the next measurement removes it; nothing in it is anybody's mail\n");
+    }
+}
+
+/// What did not work, and what to do.
+fn warn(what: &str, why: &Unfinished, paint: Paint, text: &mut String) {
+    let _ = writeln!(text, "{}", paint.yellow(&format!("{what}: {}", clean(&why.what))));
+    if let Some(hint) = &why.hint {
+        let _ = writeln!(text, "  hint: {}", clean(hint));
     }
 }
 
@@ -107,10 +126,12 @@ mod tests {
         render(&sample_check().speed.expect("the sample has it"), Paint::off(), &mut text);
         for part in [
             "writing to the target            1          12",
-            "An answer of the source takes 2.0 ms.\n",
+            "The source: signing in takes 20.0 ms, an answer 2.0 ms.\n",
             "Time: about 1.5 s for a first copy over one connection. The target is the bound",
             "1,000 mailboxes like this one, 4 at once: ",
-            "Not everything was measured: the connection was lost\n",
+            "Not everything was measured: the connection was lost\n  hint: try again\n",
+            "The folder \"Limosa speed test 0\" of an earlier measurement was removed, too.\n",
+            "The folder \"Limosa speed test 0\" of an earlier measurement was not removed: the connection was lost\n",
             "The folder \"Limosa speed test 1\" may still be on the target, and could not be removed: the connection was lost\n",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");

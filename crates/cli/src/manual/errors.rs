@@ -53,6 +53,8 @@ fn engine_codes() -> BTreeSet<String> {
         include_str!("../../../engine/src/pass/conclude.rs"),
         include_str!("../../../engine/src/pass/look.rs"),
         include_str!("../../../engine/src/stop.rs"),
+        include_str!("../../../engine/src/check/speed/mod.rs"),
+        include_str!("../../../engine/src/check/speed/scratch.rs"),
     );
     let unfinished = source.split("Unfinished {").skip(1).filter_map(|rest| {
         let code = rest.split("code: \"").nth(1)?.split('"').next()?;

@@ -151,11 +151,17 @@ fn sample_speed() -> SpeedReport {
         bytes_per_second: 36_000.0,
     };
     let side = MeasuredSide {
+        sign_in_seconds: Some(0.02),
         round_trip_seconds: Some(0.002),
         alone: Some(rate),
         together: Some(Rate { connections: 4, ..rate }),
     };
-    let lost = Unfinished { code: "connection-lost".into(), what: "the connection was lost".into(), hint: None };
+    let lost = Unfinished {
+        code: "connection-lost".into(),
+        what: "the connection was lost".into(),
+        hint: Some("try again".into()),
+    };
+    let earlier = ScratchFolder { folder: FolderPath::new(["Limosa speed test 0"]), left: Some(lost.clone()) };
     SpeedReport {
         source: side.clone(),
         target: side,
@@ -164,6 +170,7 @@ fn sample_speed() -> SpeedReport {
         seconds: Some(1.5),
         many: Some(ManyMailboxes { mailboxes: 1_000, jobs: 4, least_seconds: 375.0, most_seconds: 1_500.0 }),
         scratch: ScratchFolder { folder: FolderPath::new(["Limosa speed test 1"]), left: Some(lost.clone()) },
+        earlier: vec![ScratchFolder { left: None, ..earlier.clone() }, earlier],
         unfinished: Some(lost),
     }
 }

@@ -254,7 +254,7 @@ impl Look {
         let Some((folder, sample)) = &self.sample else { return Ok(None) };
         match sample::read(source, folder, &sample.ids()).await {
             Err(error) if error.scope() <= Scope::Folder => Ok(None),
-            read => read.map(|(volume, time)| (volume.messages > 0).then_some((volume, time))),
+            read => read.map(|read| (read.volume.messages > 0).then_some((read.volume, read.time))),
         }
     }
 
@@ -266,8 +266,8 @@ impl Look {
         test: &SpeedTest,
         progress: &Progress,
     ) -> SpeedReport {
-        let (sample, total, limits) = (self.sample.as_ref(), self.total, &self.limits);
-        speed::measure(&speed::Sides { source, target, sample, total, limits, test }, progress).await
+        let (sample, total, limits, folders) = (self.sample.as_ref(), self.total, &self.limits, self.folders.len());
+        speed::measure(&speed::Sides { source, target, sample, total, folders, limits, test }, progress).await
     }
 
     fn report(
@@ -278,7 +278,7 @@ impl Look {
         time: Duration,
     ) -> CheckReport {
         let room = target.as_ref().and_then(|target| target.room_bytes);
-        let alone = speed.as_ref().and_then(|speed| speed.source.alone);
+        let alone = speed.as_ref().and_then(|speed| speed.source.alone).filter(|rate| rate.messages > 0);
         let sample = sample.or(alone.map(|rate| (rate.volume(), Duration::from_secs_f64(rate.seconds))));
         CheckReport {
             speed,

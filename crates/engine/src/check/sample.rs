@@ -74,40 +74,31 @@ impl Sample {
     }
 }
 
-/// Shares messages out: half of them to one connection, the others to several, so that what was read once is not read again
-/// from the server's memory. All of them to both where they are few.
-pub(super) fn halves(chosen: &[(MessageId, u64)], connections: usize) -> [Vec<IdList>; 2] {
-    let few = chosen.len() < 4 * connections;
-    let half = |odd: usize| chosen.iter().enumerate().filter(move |(index, _)| few || index % 2 == odd);
-    let mut several = vec![IdList::new(); connections];
-    for (number, (_, (id, _))) in half(1).enumerate() {
-        several[number % connections].push(id.clone());
-    }
-    several.retain(|ids| !ids.is_empty());
-    [vec![half(0).map(|(_, (id, _))| id.clone()).collect()], several]
+/// What came of reading a sample.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub volume: Volume,
+    pub time: Duration,
+    /// Everything was read: time was not up in the middle, and the mailbox can be used further.
+    pub is_whole: bool,
 }
 
-/// Reads these messages and throws them away. Answers what was read, and how long it took.
-///
-/// The mailbox may be of no more use afterwards: reading ends in the middle when time is up.
-pub(super) async fn read(
-    source: &mut dyn Mailbox,
-    folder: &Folder,
-    ids: &IdList,
-) -> Result<(Volume, Duration), ConnectorError> {
+/// Reads these messages and throws them away, as long as there is time.
+pub(super) async fn read(source: &mut dyn Mailbox, folder: &Folder, ids: &IdList) -> Result<Reading, ConnectorError> {
     let started = Instant::now();
     let mut volume = Volume::default();
     let mut fetch = source.fetch(folder, ids).await?;
     let mut fetched = Vec::new();
     // A server that says nothing for so long has shown how fast it is, too.
-    while let Ok(more) = timeout_at(started + TIME, fetch.next(&mut fetched)).await {
+    let is_whole = loop {
+        let Ok(more) = timeout_at(started + TIME, fetch.next(&mut fetched)).await else { break false };
         let more = more?;
         count(&mut volume, fetched.drain(..));
         if !more {
-            break;
+            break true;
         }
-    }
-    Ok((volume, started.elapsed()))
+    };
+    Ok(Reading { volume, time: started.elapsed(), is_whole })
 }
 
 fn count(volume: &mut Volume, fetched: impl Iterator<Item = Fetched>) {
@@ -141,17 +132,6 @@ mod tests {
         assert!(uids[0] < 1000 && uids[uids.len() - 1] > 99_000, "{uids:?}");
         let widest = uids.windows(2).map(|pair| pair[1] - pair[0]).max();
         assert!(widest.is_some_and(|gap| gap <= 1024), "{widest:?}");
-    }
-
-    #[test]
-    fn halves_hold_every_message_once_and_a_few_messages_stand_in_both() {
-        let chosen = sample(100, 10).choose(1_000, u64::MAX);
-        let [alone, together] = halves(&chosen, 3);
-        assert_eq!(alone.iter().chain(&together).map(IdList::len).collect::<Vec<_>>(), [50, 17, 17, 16]);
-        let all: std::collections::BTreeSet<_> = alone.iter().chain(&together).flat_map(IdList::iter).collect();
-        assert_eq!(all.len(), 100);
-        let [alone, together] = halves(&chosen[..2], 3);
-        assert_eq!((alone[0].len(), together.len()), (2, 2));
     }
 
     #[test]

@@ -8,6 +8,8 @@ use limosa_model::{Flags, Head, InternalDate, MessageId, Piece};
 const SIZE: u64 = 10_000;
 /// Bytes that are written at most, over one connection and over several together.
 const BYTES: u64 = 128 << 20;
+/// A message is no larger: huge ones say no more of how fast bytes go, and would take long where that is slow.
+const LARGEST: u64 = 1 << 20;
 /// This part of the room under a quota is used at most.
 const ROOM: u64 = 4;
 
@@ -15,8 +17,15 @@ const ROOM: u64 = 4;
 const LINE: usize = 78;
 const LINES: usize = 3_000;
 
-/// When the first of them is said to have been received: 2020-01-01. They differ, as those of mail do.
+/// When the first of them is said to have been received: 2020-01-01. Each further one comes a second later.
 const RECEIVED: i64 = 1_577_836_800;
+/// No measurement makes so many.
+const MOST: i64 = 100_000;
+
+/// Whether a message received then may be one of ours.
+pub(super) fn is_received_by_us(date: InternalDate) -> bool {
+    (RECEIVED..RECEIVED + MOST).contains(&date.seconds)
+}
 
 /// One message as pieces.
 pub(super) type Letter = Vec<Piece>;
@@ -31,10 +40,10 @@ pub(super) struct Letters {
 }
 
 impl Letters {
-    /// Of these sizes in turn, but for those that the target would not take.
+    /// Of these sizes in turn, but for those that the target would not take; huge ones are made smaller.
     pub(super) fn new(sizes: impl Iterator<Item = u64>, limits: &Limits) -> Self {
         let most = limits.message_bytes.unwrap_or(u64::MAX);
-        let mut sizes: Vec<u64> = sizes.filter(|size| *size <= most).collect();
+        let mut sizes: Vec<u64> = sizes.filter(|size| *size <= most).map(|size| size.min(LARGEST)).collect();
         if sizes.is_empty() {
             sizes.push(SIZE.min(most));
         }
@@ -118,9 +127,9 @@ mod tests {
 
     #[test]
     fn letters_are_as_large_as_was_asked_but_for_a_line() {
-        let mut letters = Letters::new([5_000, 400_000].into_iter(), &Limits::default());
-        let sizes = sizes(&letters.take(3, u64::MAX));
-        for (size, wanted) in sizes.into_iter().zip([5_000, 400_000, 5_000]) {
+        let mut letters = Letters::new([5_000, 400_000, 50 << 20].into_iter(), &Limits::default());
+        let sizes = sizes(&letters.take(4, u64::MAX));
+        for (size, wanted) in sizes.into_iter().zip([5_000, 400_000, LARGEST, 5_000]) {
             assert!(size <= wanted && wanted - size < LINE as u64, "{size} for {wanted}");
         }
     }
@@ -132,6 +141,7 @@ mod tests {
         for letter in &letters {
             let Piece::Head(head) = &letter[0] else { panic!("no head first") };
             assert_eq!(head.size, Some(size(letter)));
+            assert!(head.internal_date.is_some_and(is_received_by_us));
             assert!(matches!(letter.last(), Some(Piece::End)));
             let bytes: Vec<u8> = letter
                 .iter()

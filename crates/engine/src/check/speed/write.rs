@@ -12,8 +12,8 @@ use super::letters::{Letter, Letters, size};
 use super::report::Rate;
 use crate::report::Volume;
 
-/// Messages of each connection in the first round; twice as many in each further one.
-const FIRST: usize = 10;
+/// Messages of each connection in the first round, and their bytes; twice as many in each further one.
+const FIRST: Volume = Volume { messages: 10, bytes: 256 << 10 };
 /// All rounds together shall take no longer.
 const TIME: Duration = Duration::from_secs(5);
 
@@ -26,24 +26,26 @@ pub(super) async fn rounds(
     most: Volume,
 ) -> Result<Option<Rate>, ConnectorError> {
     let started = Instant::now();
+    let room = most.bytes / targets.len() as u64;
     let mut each = FIRST;
-    let mut measured = None;
+    let mut measured: Option<Rate> = None;
     loop {
-        let room = most.bytes / targets.len() as u64;
-        let loads: Vec<_> = targets.iter_mut().map(|target| (target, letters.take(each, room))).collect();
-        // A round with less in it than the one before would measure less.
-        if loads.iter().any(|(_, load)| load.is_empty()) {
+        let (count, bytes) = (each.messages as usize, each.bytes.min(room));
+        let loads: Vec<_> = targets.iter_mut().map(|target| (target, letters.take(count, bytes))).collect();
+        let load: u64 = loads.iter().flat_map(|(_, load)| load).map(size).sum();
+        // Room is running out: a round with less in it than the one before would measure less.
+        if loads.iter().any(|(_, load)| load.is_empty()) || measured.is_some_and(|measured| load < measured.bytes) {
             return Ok(measured);
         }
-        let full = loads.iter().all(|(_, load)| load.len() == each);
         let (connections, round) = (loads.len(), Instant::now());
         let written = try_join_all(loads.into_iter().map(|(target, load)| put(&mut **target, folder, load))).await?;
         let time = round.elapsed();
         measured = Rate::new(connections, written, time).or(measured);
-        if !full || (each * 2) as u64 > most.messages || started.elapsed() + time * 2 > TIME {
+        let is_largest = each.messages * 2 > most.messages || each.bytes >= room;
+        if is_largest || started.elapsed() + time * 2 > TIME {
             return Ok(measured);
         }
-        each *= 2;
+        each = Volume { messages: each.messages * 2, bytes: each.bytes * 2 };
     }
 }
 
