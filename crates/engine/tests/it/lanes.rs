@@ -70,3 +70,31 @@ async fn what_a_broken_lane_leaves_is_taken_over_and_the_others_go_on() {
     assert!(done == EACH && broken < EACH, "the other lane has gone on to its end: {done} and {broken}");
     assert_eq!(contents(&world.target), contents(&world.source));
 }
+
+/// A server that lets in fewer connections from some moment on ends one that stands, and refuses all but one that are opened after it.
+#[tokio::test(start_paused = true)]
+async fn fewer_connections_from_the_middle_on_are_enough() {
+    for who in ["source", "target"] {
+        let world = world();
+        let (mut limited, mut opened, mut steps) = (false, 0, 0);
+        let faults = Faults::hook(move |step, moment| {
+            if step.who != who || moment != Moment::Before {
+                return Verdict::GoOn;
+            }
+            if limited && step.name == "open" {
+                opened += 1;
+                return if opened > 1 { Verdict::Cut } else { Verdict::GoOn };
+            }
+            steps += u64::from(["fetch.next", "append"].contains(&step.name));
+            if steps == 20 && !limited {
+                limited = true;
+                return Verdict::Cut;
+            }
+            Verdict::GoOn
+        });
+        let report = world.pass_with(&faults).await.expect("nothing kills it").expect("it can work");
+        assert_eq!((report.outcome, report.attempts), (Outcome::Complete, 2), "{who}");
+        assert_eq!(contents(&world.target), contents(&world.source), "{who}");
+        assert_eq!(report.copied.messages, 2 * EACH as u64, "{who}");
+    }
+}
