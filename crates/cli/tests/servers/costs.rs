@@ -119,7 +119,9 @@ async fn cost_of_a_delta(source: &Server, target: &Server, user: &str, messages:
         client.command(&command).await.unwrap();
     }
     let before = roads.each_ref().map(Chaos::counts);
-    let delta = program.copy_urls(&urls[0], &urls[1], source, &[]).await;
+    // More connections are opened where servers answer slowly, as they do on a machine with much to do.
+    let alone = ["--source-connections", "1", "--target-connections", "1"];
+    let delta = program.copy_urls(&urls[0], &urls[1], source, &alone).await;
     let after = roads.each_ref().map(Chaos::counts);
     delta.is_complete();
     let did = ["/copied/messages", "/flags_set", "/removed", "/moved"].map(|figure| delta.number(figure));
@@ -140,7 +142,10 @@ async fn a_delta_costs_what_has_changed_whatever_the_mailboxs_size() {
     let few = cost_of_a_delta(&source, &target, "few", 2_000).await;
     let many = cost_of_a_delta(&source, &target, "many", 20_000).await;
     println!("2,000 messages: {few:?}; 20,000: {many:?}");
-    assert_eq!(few.commands, many.commands);
+    for (few, many) in few.commands.into_iter().zip(many.commands) {
+        // The last one is LOGOUT, and nobody waits until it has passed.
+        assert!(few.abs_diff(many) <= 1, "{few} and {many} commands");
+    }
     assert!(many.commands.iter().sum::<u64>() <= 100, "{many:?}");
     // 100 messages of 2 kB are read and written; 18,000 more listed would be half a megabyte.
     assert!(many.bytes < few.bytes + 20_000 && many.bytes < 800_000, "{few:?} and {many:?}");
