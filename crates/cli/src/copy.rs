@@ -155,7 +155,7 @@ pub struct Failed<'a> {
 impl<'a> Failed<'a> {
     /// With the pair, where it is of one.
     pub fn new(error: &'a Failure) -> Self {
-        let (source, target) = error.pair.as_ref().map(|(source, target)| (source.as_str(), target.as_str())).unzip();
+        let (source, target) = error.pair.as_ref().map(|pair| (pair.0.as_str(), pair.1.as_str())).unzip();
         Self { source, target, error }
     }
 

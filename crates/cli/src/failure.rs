@@ -73,14 +73,14 @@ pub struct Failure {
     pub hint: Option<String>,
     /// Source and target, where it is of a pair: as they are told in JSON beside it.
     #[serde(skip)]
-    pub pair: Option<(String, String)>,
+    pub pair: Option<Box<(String, String)>>,
 }
 
 impl Failure {
     /// Says of which pair it is.
     #[must_use]
     pub fn of_pair(self, source: impl Into<String>, target: impl Into<String>) -> Self {
-        Self { pair: Some((source.into(), target.into())), ..self }
+        Self { pair: Some(Box::new((source.into(), target.into()))), ..self }
     }
 
     /// Something that cannot work.

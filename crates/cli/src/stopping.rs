@@ -40,7 +40,7 @@ impl Stopping {
                     _ = terminate.recv() => {}
                 }
                 if asked.ask() {
-                    screen.say("stopping, settling what has arrived… (once more ends it at once)");
+                    screen.say("stopping in good order… (once more ends it at once)");
                 } else {
                     screen.aside(|| std::process::exit(INTERRUPTED));
                 }

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use limosa_engine::audit::{AuditReport, AuditedFolder, Depth, Difference, Kind, NoLedger, NoRecords, audit};
 use limosa_engine::{Grade, Pair, Progress};
-use limosa_model::Ledger;
-
-use limosa_model::PairKey;
+use limosa_model::{Ledger, PairKey};
 
 use crate::copy::{cannot_work, take_ledger, write_json, write_out};
 use crate::exit::Exit;

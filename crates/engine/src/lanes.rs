@@ -27,6 +27,13 @@ const FAR: Duration = Duration::from_millis(10);
 /// Messages of one folder that a lane takes at once.
 const MESSAGES_A_UNIT: u32 = 5_000;
 
+/// How many lanes pay for so many messages in so many folders, where it took that long to be told where both sides stand.
+pub fn worth(messages: u64, folders: usize, surveyed_in: Duration) -> u64 {
+    let by_messages = messages.div_ceil(MESSAGES_A_LANE);
+    let by_folders = if surveyed_in >= FAR { folders.div_ceil(FOLDERS_A_LANE) as u64 } else { 0 };
+    by_messages.max(by_folders)
+}
+
 /// The connections of a pass beside its main ones: opened when they are worth it, and kept for what comes after.
 pub struct Lanes<'a> {
     pair: &'a Pair<'a>,
@@ -46,9 +53,7 @@ impl<'a> Lanes<'a> {
     /// Lanes that pay for so many messages in so many folders, where both sides took that long to be surveyed.
     pub fn prepare(&mut self, messages: u64, folders: usize, surveyed_in: Duration) {
         self.far = surveyed_in >= FAR;
-        let by_messages = messages.div_ceil(MESSAGES_A_LANE);
-        let by_folders = if self.far { folders.div_ceil(FOLDERS_A_LANE) as u64 } else { 0 };
-        self.widen(by_messages.max(by_folders));
+        self.widen(worth(messages, folders, surveyed_in));
     }
 
     fn widen(&mut self, lanes: u64) {

@@ -24,6 +24,8 @@ pub enum Phase {
     Applying,
     /// Comparing both sides.
     Verifying,
+    /// Measuring how fast both sides are.
+    Measuring,
     /// Waiting before beginning again.
     Waiting {
         /// Why: the error that ended the last attempt.

@@ -1,12 +1,14 @@
 //! Both sides of a pair, and the connections to them.
 
 use limosa_model::{ConnectorError, Mailbox, Target};
+use serde::Serialize;
 
 /// An error, and the side it came from.
 pub type SideError = (Side, ConnectorError);
 
 /// One of a pair's sides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Side {
     /// Where mail comes from.
     Source,

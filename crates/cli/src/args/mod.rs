@@ -94,8 +94,10 @@ pub struct CopyArgs {
 pub struct CheckArgs {
     /// The mailbox to copy from. It is only read.
     pub source: String,
-    /// The mailbox that would be brought up to the source. Nothing is written to it.
+    /// The mailbox that would be brought up to the source. Nothing is written to it, but with --speed.
     pub target: Option<String>,
+    #[command(flatten)]
+    pub speed: SpeedArgs,
     #[command(flatten)]
     pub folders: FolderArgs,
     #[command(flatten)]
@@ -104,6 +106,23 @@ pub struct CheckArgs {
     pub source_side: SourceArgs,
     #[command(flatten)]
     pub target_side: TargetArgs,
+}
+
+/// What is to be measured.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Speed")]
+pub struct SpeedArgs {
+    /// Measure how fast both sides are, over one connection and over several, and say how long a first copy would take. Some of the
+    /// source's messages are read, and made-up ones of the same sizes are written into a folder of their own on the target, which is
+    /// removed again: it takes up to half a minute.
+    #[arg(long, requires = "target")]
+    pub speed: bool,
+    /// Say too how long so many mailboxes like this one would take.
+    #[arg(long, value_name = "N", requires = "speed", value_parser = clap::value_parser!(u64).range(1..))]
+    pub mailboxes: Option<u64>,
+    /// How many of them at once, as `copy --list` takes it [default: 4]
+    #[arg(long, short, value_name = "N", requires = "mailboxes", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub jobs: Option<u16>,
 }
 
 #[derive(Debug, Args)]

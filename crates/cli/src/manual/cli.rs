@@ -71,7 +71,8 @@ const EXITS: [(Exit, &str); 5] = [
     ),
     (
         Exit::Unfinished,
-        "Not finished, or with `--list` a pair that did not finish or cannot work: run it again. `verify`: the grade is poor.",
+        "Not finished, or with `--list` a pair that did not finish or cannot work: run it again. `verify`: the grade is poor. \
+         `check --speed`: not everything was measured, or its folder could not be removed.",
     ),
 ];
 

@@ -2,12 +2,13 @@
 
 use limosa_engine::audit::{AuditReport, AuditedFolder, Counts, Depth, Difference, Kind};
 use limosa_engine::check::{
-    CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, QuotaCheck, TooBig, UnkeptFlag,
+    CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, ManyMailboxes, MeasuredSide, QuotaCheck, Rate,
+    ScratchFolder, SpeedReport, TooBig, UnkeptFlag,
 };
 use limosa_engine::report::{
     Discrepancy, FolderNote, FolderReport, PassKind, Sides, Unfinished, Verified, Volume, WireBytes,
 };
-use limosa_engine::{Grade, Outcome, Report};
+use limosa_engine::{Grade, Outcome, Report, Side};
 use limosa_model::ledger::DroppedFlag;
 use limosa_model::{Exception, FolderPath, InternalDate, MessageId, Role};
 
@@ -135,7 +136,42 @@ pub fn sample_check() -> CheckReport {
             sample: Volume { messages: 12, bytes: 36_000 },
             assumptions: vec!["it holds".into()],
         }),
+        speed: Some(sample_speed()),
         seconds: 0.3,
+    }
+}
+
+fn sample_speed() -> SpeedReport {
+    let rate = Rate {
+        connections: 1,
+        messages: 12,
+        bytes: 36_000,
+        seconds: 1.0,
+        messages_per_second: 12.0,
+        bytes_per_second: 36_000.0,
+    };
+    let side = MeasuredSide {
+        sign_in_seconds: Some(0.02),
+        round_trip_seconds: Some(0.002),
+        alone: Some(rate),
+        together: Some(Rate { connections: 4, ..rate }),
+    };
+    let lost = Unfinished {
+        code: "connection-lost".into(),
+        what: "the connection was lost".into(),
+        hint: Some("try again".into()),
+    };
+    let earlier = ScratchFolder { folder: FolderPath::new(["Limosa speed test 0"]), left: Some(lost.clone()) };
+    SpeedReport {
+        source: side.clone(),
+        target: side,
+        connections: 1,
+        bound: Some(Side::Target),
+        seconds: Some(1.5),
+        many: Some(ManyMailboxes { mailboxes: 1_000, jobs: 4, least_seconds: 375.0, most_seconds: 1_500.0 }),
+        scratch: ScratchFolder { folder: FolderPath::new(["Limosa speed test 1"]), left: Some(lost.clone()) },
+        earlier: vec![ScratchFolder { left: None, ..earlier.clone() }, earlier],
+        unfinished: Some(lost),
     }
 }
 

@@ -103,7 +103,16 @@ pub struct CheckSettings {
     pub source: SideSettings,
     pub target: Option<SideSettings>,
     pub folders: limosa_engine::folders::FolderRules,
+    /// Measure speed too.
+    pub speed: Option<SpeedSettings>,
     pub json: bool,
+}
+
+/// `limosa check --speed`
+#[derive(Clone, Copy, Debug)]
+pub struct SpeedSettings {
+    /// How many mailboxes are to be reckoned with, and how many at once.
+    pub many: Option<(u64, u64)>,
 }
 
 /// `limosa verify`
@@ -231,6 +240,10 @@ fn check(args: CheckArgs, output: &OutputArgs) -> Result<Settings, Usage> {
         source: one_side(Side::Source, &args.source, source, allow_cleartext)?,
         target,
         folders: folder_rules(&args.folders)?,
+        speed: args.speed.speed.then(|| {
+            let jobs = args.speed.jobs.map_or(JOBS as u64, u64::from);
+            SpeedSettings { many: args.speed.mailboxes.map(|mailboxes| (mailboxes, jobs)) }
+        }),
         json: output.json,
     }))
 }

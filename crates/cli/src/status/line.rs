@@ -45,6 +45,7 @@ fn phase(phase: &Phase, in_phase: Duration) -> String {
         Phase::Copying => "copying".into(),
         Phase::Applying => "applying changes".into(),
         Phase::Verifying => "comparing".into(),
+        Phase::Measuring => "measuring speed".into(),
         Phase::Waiting { reason, pause } => {
             let left = pause.saturating_sub(in_phase).as_secs_f64().ceil();
             format!("waiting {left} s: {}", clean(reason))

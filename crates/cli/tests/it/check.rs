@@ -29,6 +29,29 @@ fn both_sides_are_looked_at_and_nothing_is_written() {
 }
 
 #[test]
+fn speed_is_measured_and_the_target_is_left_as_it_was() {
+    let world = World::new();
+    seed(world.path("source"));
+    Maildir::new(world.path("target"));
+    let (source, target) = (world.maildir("source"), world.maildir("target"));
+    let before = Maildir::content(&world.path("target"));
+    let run = world.run(&["check", &source, &target, "--speed", "--mailboxes", "10"]).ends_with(0);
+    run.says_on_err("the speed test writes to the folder \"Limosa speed test ");
+    for part in [
+        "reading the source",
+        "writing to the target",
+        "first copy over one connection. The ",
+        "10 mailboxes like this one, 4 at once",
+    ] {
+        assert!(run.out.contains(part), "{part:?} is not in {}", run.out);
+    }
+    assert_eq!(Maildir::content(&world.path("target")), before);
+
+    world.run(&["check", &source, "--speed"]).ends_with(2);
+    world.run(&["check", &source, &target, "--mailboxes", "10"]).ends_with(2);
+}
+
+#[test]
 fn a_source_can_be_looked_at_alone() {
     let world = World::new();
     seed(world.path("source"));

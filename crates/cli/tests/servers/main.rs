@@ -10,6 +10,7 @@ mod fidelity;
 mod ledger;
 mod renames;
 mod soak;
+mod speed;
 mod trouble;
 mod vanishing;
 mod verify;

@@ -128,3 +128,24 @@ async fn cleartext_is_allowed_on_loopback_and_an_untrusted_certificate_is_refuse
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("certificate") && said.contains("-ca-file"), "{said}");
 }
+
+/// Dovecot's `mail_max_userip_connections`: the first connections are let in, the others are turned away.
+#[tokio::test]
+async fn fewer_connections_than_wanted_are_enough() {
+    let lab = Lab::shared().await.unwrap();
+    let limited = DovecotOptions { memory: true, max_connections_per_user: 2, ..DovecotOptions::default() };
+    let free = || DovecotOptions { memory: true, ..DovecotOptions::default() };
+    for (source, target) in [(limited.clone(), free()), (free(), limited)] {
+        let source = lab.dovecot(source).await.unwrap();
+        let target = lab.dovecot(target.with_storage(Storage::Sdbox)).await.unwrap();
+        let (from, to) = (Account::new(&source, "alice").await, Account::new(&target, "bob").await);
+        source.seed("alice", &small(9, 3_000)).await.unwrap();
+        let program = Program::new();
+        let run = program.copy(&from, &to, &[]).await;
+        run.is_complete();
+        assert_eq!((run.number("/copied/messages"), run.number("/attempts")), (3_000, 1), "{run:#?}");
+        let connections = ["/connections/source", "/connections/target"].map(|side| run.number(side));
+        assert!(connections.iter().all(|count| (2..=4).contains(count)), "{run:#?}");
+        assert_eq!(to.snapshot().await.values().map(Vec::len).sum::<usize>(), 3_000);
+    }
+}

@@ -173,7 +173,10 @@ impl Program {
 
     pub fn command(&self, arguments: &[&str], ca_file: &std::path::Path) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_limosa"));
-        command.args(arguments).arg("--state").arg(self.state.path());
+        command.args(arguments);
+        if arguments.first() != Some(&"check") {
+            command.arg("--state").arg(self.state.path());
+        }
         if matches!(arguments.first(), Some(&"copy" | &"check" | &"verify")) {
             command.arg("--source-ca-file").arg(ca_file).arg("--target-ca-file").arg(ca_file);
         }
@@ -194,6 +197,11 @@ impl Program {
     /// `limosa verify --json` with these options, to its end.
     pub async fn verify(&self, source: &Account<'_>, target: &Account<'_>, options: &[&str]) -> Run {
         self.run("verify", [&source.url(), &target.url()], source.server, options).await
+    }
+
+    /// `limosa check --json` with these options, to its end.
+    pub async fn check(&self, source: &Account<'_>, target: &Account<'_>, options: &[&str]) -> Run {
+        self.run("check", [&source.url(), &target.url()], source.server, options).await
     }
 
     async fn run(&self, command: &str, urls: [&str; 2], server: &Server, options: &[&str]) -> Run {

@@ -53,9 +53,14 @@ impl SendQueue {
         if data.is_empty() || self.cancelled == Some(tag) {
             return;
         }
-        if self.gathering_for != Some(tag) || self.gathering.len() + data.len() > GATHERED {
+        let room = self.gathering.capacity() - self.gathering.len();
+        if self.gathering_for != Some(tag) || self.gathering.len() + data.len() > GATHERED || room < data.len() {
             self.gathered();
             self.gathering_for = Some(tag);
+        }
+        // All of it at once: growing bit by bit would move the bytes at every step.
+        if self.gathering.capacity() < data.len() {
+            self.gathering.reserve(GATHERED.max(data.len()));
         }
         self.bytes += data.len();
         self.gathering.extend_from_slice(data);
@@ -194,6 +199,28 @@ mod tests {
         queue.sent(2);
         assert!(!queue.can_send());
         assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn a_large_piece_is_not_copied() {
+        let data = Bytes::from(vec![b'x'; COPIED]);
+        let mut queue = SendQueue::default();
+        queue.push_slice(Tag(1), b"head");
+        queue.push(Tag(1), data.clone());
+        let mut slices = [IoSlice::new(&[]); 8];
+        assert_eq!(queue.slices(&mut slices), 2);
+        assert!(std::ptr::eq(slices[1].as_ptr(), data.as_ptr()));
+    }
+
+    #[test]
+    fn gathered_bytes_are_not_moved_again() {
+        let mut queue = SendQueue::default();
+        queue.push_slice(Tag(1), b"a");
+        let place = queue.gathering.as_ptr();
+        for _ in 0..GATHERED / 100 - 1 {
+            queue.push_slice(Tag(1), &[b'x'; 100]);
+        }
+        assert!(std::ptr::eq(queue.gathering.as_ptr(), place));
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl ImapMailbox {
     pub(crate) async fn start_writer(&mut self, folder: &Folder, batching: Batching) -> Result<ImapWriter<'_>> {
         // Selected also because Dovecot reads its whole UID list again for every APPEND to a Maildir that is not.
         let selected = self.select_to_change(folder, &UidSet::new()).await?;
-        let multi = batching == Batching::Free && self.can_use(b"MULTIAPPEND");
+        let multi = batching == Batching::Free && self.can_use(b"MULTIAPPEND") && !self.batches.are_given_up();
         Ok(ImapWriter {
             folder: folder.name.clone(),
             raw: raw(folder),
@@ -275,6 +275,9 @@ impl ImapWriter<'_> {
     /// Gives the messages of an answered command their receipts.
     fn settle(&mut self, ids: &[MessageId], done: &Done) -> Result<()> {
         if done.is_ok() {
+            if ids.len() > 1 {
+                self.mailbox.batches.stored();
+            }
             let uids = self.new_uids(ids, done);
             let outcomes = (0..ids.len()).map(|index| Outcome::Stored(uids.get(index).copied().map(MessageId::Uid)));
             self.receipts.extend(ids.iter().cloned().zip(outcomes).map(|(id, outcome)| Receipt { id, outcome }));
@@ -289,9 +292,21 @@ impl ImapWriter<'_> {
             self.receipts.push(Receipt { id: id.clone(), outcome: Outcome::Refused(error) });
             return Ok(());
         }
+        if !matches!(refusal.reason, Reason::OverQuota | Reason::TooBig | Reason::Transient) {
+            self.note_refused_batch(&refusal);
+        }
         let rolled_back = |id: &MessageId| Receipt { id: id.clone(), outcome: Outcome::RolledBack };
         self.receipts.extend(ids.iter().map(rolled_back));
         Ok(())
+    }
+
+    fn note_refused_batch(&mut self, refusal: &Refusal) {
+        self.mailbox.batches.refused();
+        if self.multi && self.mailbox.batches.are_given_up() {
+            let server = self.mailbox.connection.place.server();
+            tracing::warn!(%server, words = refusal.words, "MULTIAPPEND is offered and fails: messages go one by one from here on");
+            self.multi = false;
+        }
     }
 
     /// Where the messages went, one UID each; nothing if the server does not say so for all of them.

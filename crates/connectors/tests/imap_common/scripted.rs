@@ -5,7 +5,7 @@ use std::future::Future;
 use limosa_connectors::imap::{ImapConnector, ImapSettings, SecretSource, Security, Timeouts};
 use secrecy::SecretString;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 /// What a plain server offers.
@@ -110,7 +110,29 @@ where
     S: FnOnce(Peer) -> F + Send + 'static,
     F: Future<Output = ()> + Send,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    serve_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), script)
+}
+
+/// The same with as little room as the system allows for what is on its way to the server and from it.
+pub async fn serve_tight<F, S>(script: S) -> (ImapConnector, JoinHandle<()>)
+where
+    S: FnOnce(Peer) -> F + Send + 'static,
+    F: Future<Output = ()> + Send,
+{
+    let socket = TcpSocket::new_v4().unwrap();
+    // Sockets that are accepted have the listener's sizes.
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.set_send_buffer_size(4096).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let (settings, server) = serve_on(socket.listen(1).unwrap(), script);
+    (ImapConnector::new(settings).unwrap(), server)
+}
+
+fn serve_on<F, S>(listener: TcpListener, script: S) -> (ImapSettings, JoinHandle<()>)
+where
+    S: FnOnce(Peer) -> F + Send + 'static,
+    F: Future<Output = ()> + Send,
+{
     let port = listener.local_addr().unwrap().port();
     let server = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();

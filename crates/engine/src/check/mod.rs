@@ -1,4 +1,4 @@
-//! What a copy would meet: both sides looked at, nothing written.
+//! What a copy would meet: both sides looked at, and nothing written but to measure speed, where that is asked for.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,10 +16,12 @@ use crate::stop::PassError;
 mod largest;
 mod report;
 mod sample;
+mod speed;
 
 use largest::Largest;
 pub use report::{CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, QuotaCheck, TooBig, UnkeptFlag};
 use sample::Sample;
+pub use speed::{ManyMailboxes, MeasuredSide, Rate, ScratchFolder, SpeedReport, SpeedTest};
 
 /// How many of the largest messages are named.
 const LARGEST: usize = 10;
@@ -27,7 +29,8 @@ const LARGEST: usize = 10;
 const TOO_BIG: usize = 1_000;
 
 /// Looks at the source, and at the target if there is one: folders, sizes, what the target would refuse, and how long a
-/// first copy would take. Reads a small sample of messages to measure the source's speed.
+/// first copy would take. Reads a small sample of messages to measure the source's speed; with `speed`, measures both sides, and
+/// writes to the target for that.
 ///
 /// # Errors
 /// When an endpoint cannot be used. A single folder that cannot be listed is a note in the report.
@@ -35,6 +38,7 @@ pub async fn check(
     source: &dyn Connector,
     target: Option<&dyn Connector>,
     rules: &FolderRules,
+    speed: Option<&SpeedTest>,
     progress: &Progress,
 ) -> Result<CheckReport, PassError> {
     if let Some(target) = target.filter(|target| target.account() == source.account()) {
@@ -60,16 +64,23 @@ pub async fn check(
     let mut look = Look::new(limits, target.is_some());
     look.notes.clone_from(&plan.notes);
     look.all_folders(&mut *mailbox, other.as_deref_mut(), &plan, target_folders, progress).await?;
-    let sample = look.measure(&mut *mailbox).await.map_err(at_source)?;
-
+    let speed = speed.zip(target);
+    let sample = match speed {
+        Some(_) => None,
+        None => look.measure(&mut *mailbox).await.map_err(at_source)?,
+    };
     mailbox.close().await;
     if let Some(target) = other {
         target.close().await;
     }
+    let speed = match speed {
+        Some((test, target)) => Some(look.speed(source, target, test, progress).await),
+        None => None,
+    };
     progress.enter(Phase::Done);
     let sides =
         (side(source, &survey), target.zip(target_survey.as_ref()).map(|(target, survey)| side(target, survey)));
-    Ok(look.report(sides, sample, started.elapsed()))
+    Ok(look.report(sides, sample, speed, started.elapsed()))
 }
 
 fn at_source(error: ConnectorError) -> PassError {
@@ -243,18 +254,34 @@ impl Look {
         let Some((folder, sample)) = &self.sample else { return Ok(None) };
         match sample::read(source, folder, &sample.ids()).await {
             Err(error) if error.scope() <= Scope::Folder => Ok(None),
-            read => read.map(|(volume, time)| (volume.messages > 0).then_some((volume, time))),
+            read => read.map(|read| (read.volume.messages > 0).then_some((read.volume, read.time))),
         }
+    }
+
+    /// Measures both sides.
+    async fn speed(
+        &self,
+        source: &dyn Connector,
+        target: &dyn Connector,
+        test: &SpeedTest,
+        progress: &Progress,
+    ) -> SpeedReport {
+        let (sample, total, limits, folders) = (self.sample.as_ref(), self.total, &self.limits, self.folders.len());
+        speed::measure(&speed::Sides { source, target, sample, total, folders, limits, test }, progress).await
     }
 
     fn report(
         self,
         (source, target): (CheckedSide, Option<CheckedSide>),
         sample: Option<(Volume, Duration)>,
+        speed: Option<SpeedReport>,
         time: Duration,
     ) -> CheckReport {
         let room = target.as_ref().and_then(|target| target.room_bytes);
+        let alone = speed.as_ref().and_then(|speed| speed.source.alone).filter(|rate| rate.messages > 0);
+        let sample = sample.or(alone.map(|rate| (rate.volume(), Duration::from_secs_f64(rate.seconds))));
         CheckReport {
+            speed,
             estimate: sample.map(|(sample, time)| Estimate::new(self.total, sample, time)),
             quota: room.map(|room_bytes| QuotaCheck {
                 room_bytes,

@@ -5,6 +5,8 @@ use std::time::Duration;
 use limosa_model::{FolderPath, MessageId, Role};
 use serde::Serialize;
 
+use super::speed::SpeedReport;
+
 use crate::report::{FolderNote, Volume};
 
 /// All that a copy would meet.
@@ -30,6 +32,8 @@ pub struct CheckReport {
     pub unkept_flags: Vec<UnkeptFlag>,
     /// How long a first copy would take; `None` where there was nothing to measure with.
     pub estimate: Option<Estimate>,
+    /// How fast both sides are, where that was to be measured.
+    pub speed: Option<SpeedReport>,
     /// How long the check took, in seconds.
     pub seconds: f64,
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use limosa_model::{ConnectorError, Fetched, Folder, IdList, Mailbox, MessageId, Piece};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::report::Volume;
 
 /// Candidates kept at most; half of them goes when there are more.
-const CANDIDATES: usize = 400;
+const CANDIDATES: usize = 8_000;
 /// Messages read at most.
 const MESSAGES: usize = 200;
 /// Bytes read at most, but for one message.
@@ -56,36 +56,49 @@ impl Sample {
 
     /// The messages to be read: spread evenly, few and small enough to be read in moments.
     pub(super) fn ids(&self) -> IdList {
-        let step = self.candidates.len().div_ceil(MESSAGES).max(1);
-        let mut ids = IdList::new();
-        let mut bytes = 0;
+        self.choose(MESSAGES, BYTES).into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// Messages spread evenly, and their sizes in bytes: so many at most, and of so many bytes together, but for one message.
+    pub(super) fn choose(&self, messages: usize, bytes: u64) -> Vec<(MessageId, u64)> {
+        let step = self.candidates.len().div_ceil(messages).max(1);
+        let mut chosen = Vec::new();
+        let mut taken = 0;
         for (id, size) in self.candidates.iter().step_by(step) {
-            if bytes + size <= BYTES || ids.is_empty() {
-                bytes += size;
-                ids.push(id.clone());
+            if taken + size <= bytes || chosen.is_empty() {
+                taken += size;
+                chosen.push((id.clone(), *size));
             }
         }
-        ids
+        chosen
     }
 }
 
-/// Reads these messages and throws them away. Answers what was read, and how long it took.
-///
-/// The mailbox may be of no more use afterwards: reading ends in the middle when time is up.
-pub(super) async fn read(
-    source: &mut dyn Mailbox,
-    folder: &Folder,
-    ids: &IdList,
-) -> Result<(Volume, Duration), ConnectorError> {
+/// What came of reading a sample.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub volume: Volume,
+    pub time: Duration,
+    /// Everything was read: time was not up in the middle, and the mailbox can be used further.
+    pub is_whole: bool,
+}
+
+/// Reads these messages and throws them away, as long as there is time.
+pub(super) async fn read(source: &mut dyn Mailbox, folder: &Folder, ids: &IdList) -> Result<Reading, ConnectorError> {
     let started = Instant::now();
     let mut volume = Volume::default();
     let mut fetch = source.fetch(folder, ids).await?;
     let mut fetched = Vec::new();
-    while started.elapsed() < TIME && fetch.next(&mut fetched).await? {
+    // A server that says nothing for so long has shown how fast it is, too.
+    let is_whole = loop {
+        let Ok(more) = timeout_at(started + TIME, fetch.next(&mut fetched)).await else { break false };
+        let more = more?;
         count(&mut volume, fetched.drain(..));
-    }
-    count(&mut volume, fetched.drain(..));
-    Ok((volume, started.elapsed()))
+        if !more {
+            break true;
+        }
+    };
+    Ok(Reading { volume, time: started.elapsed(), is_whole })
 }
 
 fn count(volume: &mut Volume, fetched: impl Iterator<Item = Fetched>) {

@@ -2,9 +2,11 @@
 
 mod audit;
 mod crash;
+mod lanes;
 mod ledger;
 mod passes;
 mod recovery;
 mod refusals;
 mod renames;
+mod speed;
 mod world;

@@ -1,20 +1,23 @@
 //! `limosa check`: what a copy would meet.
 
 use std::fmt::Write as _;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use limosa_engine::Progress;
-use limosa_engine::check::{CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, check};
+use limosa_engine::check::{CheckReport, CheckedFolder, CheckedMessage, CheckedSide, Estimate, SpeedTest, check};
 use limosa_model::Connector;
 
-use crate::copy::{Failed, cannot_work, write_json, write_out};
+use crate::copy::{cannot_work, write_json, write_out};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::open;
 use crate::settings::{CheckSettings, PairSettings};
 use crate::status::Screen;
+use crate::stopping::Stopping;
 use crate::terminal::{Align, Paint, bytes, clean, count, counted, span, table};
+
+mod speed;
 
 /// How many messages that the target would refuse are named; JSON has more.
 const SOME: usize = 20;
@@ -41,27 +44,35 @@ pub fn open(settings: &CheckSettings) -> Result<Connectors, Failure> {
 /// # Errors
 /// If an endpoint cannot be used.
 pub async fn run(settings: CheckSettings, (source, target): Connectors, screen: Screen) -> Result<Exit, Failure> {
-    let progress = Progress::default();
+    let test = settings.speed.map(|speed| SpeedTest::new(random_number(), speed.many));
+    // Without the test nothing is begun that would have to be ended.
+    let stopping = if test.is_some() { Stopping::listen(screen.clone())? } else { Stopping::default() };
+    let progress = stopping.begin();
+    if let Some(test) = &test {
+        screen.say(&format!(
+            "the speed test writes to the folder \"{}\" on the target, and removes it again",
+            test.folder
+        ));
+    }
     let watch = screen.watch(&progress, None);
-    let report = check(source.as_ref(), target.as_deref(), &settings.folders, &progress).await;
+    let report = check(source.as_ref(), target.as_deref(), &settings.folders, test.as_ref(), &progress).await;
     watch.end().await;
-    let report = match report {
-        Ok(report) => report,
-        Err(error) => {
-            let target = target.as_ref().map(|target| target.account()).unwrap_or_default();
-            let failure = cannot_work(error, &source.account(), &target);
-            if settings.json {
-                write_json(&Failed::typed(&source.account(), &target, &failure))?;
-            }
-            return Err(failure);
-        }
-    };
+    let report = report.map_err(|error| {
+        let (source, target) = (source.account(), target.as_ref().map(|target| target.account()).unwrap_or_default());
+        cannot_work(error, &source, &target).of_pair(source, target)
+    })?;
     if settings.json {
         write_json(&report)?;
     } else {
         write_out(&render(&report, Paint::stdout()))?;
     }
-    Ok(Exit::Complete)
+    let is_unfinished = report.speed.is_some_and(|speed| speed.unfinished.is_some() || speed.scratch.left.is_some());
+    Ok(if is_unfinished { Exit::Unfinished } else { Exit::Complete })
+}
+
+/// One that no other run has.
+fn random_number() -> u64 {
+    RandomState::new().hash_one(SystemTime::now())
 }
 
 fn render(report: &CheckReport, paint: Paint) -> String {
@@ -73,6 +84,10 @@ fn render(report: &CheckReport, paint: Paint) -> String {
     folders(report, paint, &mut text);
     messages("Largest messages", &report.largest, paint, &mut text);
     refusals(report, paint, &mut text);
+    if let Some(found) = &report.speed {
+        speed::render(found, paint, &mut text);
+        return text;
+    }
     match &report.estimate {
         Some(found) => estimate(found, paint, &mut text),
         None => text.push_str("There is nothing to copy, so there is no estimate.\n"),
@@ -191,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_check_tells_what_the_target_would_refuse() {
-        let text = render(&sample_check(), Paint::off());
+        let text = render(&CheckReport { speed: None, ..sample_check() }, Paint::off());
         for part in [
             "Source imap://a@old.example:993\n  server        Dovecot\n  capabilities  IMAP4rev1 IDLE\n",
             "folder    messages     size  goes to\nGesendet        12  36.0 kB  Sent (new)\nin all          12  36.0 kB\n",
