@@ -33,6 +33,7 @@ mod exceptions;
 mod expected;
 pub mod folders;
 pub mod grade;
+mod identity;
 mod inspect;
 mod keeping;
 mod lanes;

@@ -20,7 +20,7 @@ pub enum PassError {
     },
     /// Source and target are one mailbox under two names.
     #[error(
-        "source {source_account} and target {target_account} are the same mailbox: their folders have the same ids and positions"
+        "source {source_account} and target {target_account} are the same mailbox: what is made in one shows in the other"
     )]
     SameMailbox {
         /// The source account.

@@ -35,6 +35,73 @@ async fn the_same_account_twice_is_refused() {
 }
 
 #[tokio::test]
+async fn one_mailbox_by_two_names_is_refused() {
+    let lab = Lab::shared().await.unwrap();
+    let server = lab.dovecot(DovecotOptions::default()).await.unwrap();
+    let alice = Account::new(&server, "alice").await;
+    server.seed("alice", &small(4, 20)).await.unwrap();
+    let before = alice.snapshot().await;
+    let options = ["--map", "Lists=Elsewhere"];
+    let run = Program::new().copy_urls(&alice.cleartext_url(), &alice.url(), &server, &options).await;
+    assert_eq!((run.code, run.code_of_failure()), (Some(1), Some("same-account")), "{run:#?}");
+    assert_eq!(alice.snapshot().await, before);
+}
+
+/// Cyrus takes no `%` in a folder's name. What was moved into such a folder has no other copy on the target than that in its old one.
+#[tokio::test]
+async fn nothing_is_removed_that_may_have_gone_to_a_folder_that_is_refused() {
+    let lab = Lab::shared().await.unwrap();
+    let source = lab.dovecot(DovecotOptions::default()).await.unwrap();
+    let target = lab.cyrus(CyrusOptions { memory: true, ..CyrusOptions::default() }).await.unwrap();
+    let (from, to) = (Account::new(&source, "alice").await, Account::new(&target, "bob").await);
+    from.append("INBOX", "(\\Seen)", "Message-ID: <1@old.example>\r\nFrom: a@old.example\r\n\r\nmoved\r\n").await;
+    let program = Program::new();
+    program.copy(&from, &to, &[]).await.is_complete();
+    let mut client = from.client().await;
+    for command in ["CREATE \"a%b\"", "SELECT INBOX", "MOVE 1 \"a%b\""] {
+        client.command(command).await.unwrap();
+    }
+    let run = program.copy(&from, &to, &[]).await;
+    assert_eq!((run.code, run.code_of_failure()), (Some(4), Some("deletions-held")), "{run:#?}");
+    assert!(run.json["unfinished"]["what"].as_str().unwrap().contains("a%b"), "{run:#?}");
+    assert_eq!(to.snapshot().await["INBOX"].len(), 1);
+    program.copy(&from, &to, &["--map", "a%b=a-b"]).await.is_complete();
+    let stands = to.snapshot().await;
+    assert_eq!((stands["INBOX"].len(), stands["a-b"].len()), (0, 1), "{stands:#?}");
+}
+
+#[tokio::test]
+async fn every_failure_is_a_json_document_too() {
+    let lab = Lab::shared().await.unwrap();
+    let server = lab.dovecot(DovecotOptions::default()).await.unwrap();
+    let (from, to) = (Account::new(&server, "alice").await, Account::new(&server, "bob").await);
+    for (removed, options, exit, code) in [
+        ("LIMOSA_SOURCE_PASSWORD", &[][..], 1, "no-password"),
+        ("NOTHING", &["--map", "a"], 2, "usage"),
+        ("NOTHING", &["--map", "INBOX=a"], 2, "usage"),
+        ("NOTHING", &["--map", "a=b", "--map", "a=c"], 2, "usage"),
+    ] {
+        let urls = [from.url(), to.url()];
+        let arguments = [&["copy", &urls[0], &urls[1], "--json"], options].concat();
+        let mut command = Program::new().command(&arguments, server.ca_file());
+        let output = command.env_remove(removed).output().await.unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((output.status.code(), json["error"]["code"].as_str()), (Some(exit), Some(code)), "{json:#?}");
+    }
+}
+
+#[tokio::test]
+async fn to_compare_nothing_is_no_success() {
+    let lab = Lab::shared().await.unwrap();
+    let server = lab.dovecot(DovecotOptions::default()).await.unwrap();
+    let (from, to) = (Account::new(&server, "alice").await, Account::new(&server, "bob").await);
+    for options in [["--only", "Nix"], ["--exclude", "**"]] {
+        let run = Program::new().verify(&from, &to, &options).await;
+        assert_eq!((run.code, run.code_of_failure()), (Some(4), Some("nothing-matches")), "{run:#?}");
+    }
+}
+
+#[tokio::test]
 async fn a_full_quota_is_unfinished_and_goes_on_when_there_is_room() {
     let lab = Lab::shared().await.unwrap();
     let source = lab.dovecot(DovecotOptions::default()).await.unwrap();

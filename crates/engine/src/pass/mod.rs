@@ -31,6 +31,7 @@ use tokio::time::Instant;
 
 use crate::audit::{AuditOptions, AuditReport, Depth, NoRecords, audit};
 use crate::folders::{FolderPair, Place};
+use crate::identity::is_one_mailbox;
 use crate::lanes::Lanes;
 use crate::moves::{Move, find_moves, relocate};
 use crate::options::Options;
@@ -165,7 +166,10 @@ impl Attempt<'_> {
                 sessions.target.survey().await.map_err(Stop::target)
             },)?;
         let surveyed_in = asked.elapsed();
-        self.are_two_mailboxes(&source, &target)?;
+        if !self.options.dry_run && is_one_mailbox(&mut sessions, ledger.as_ref(), &source, &target).await? {
+            let (source_account, target_account) = (self.pair.source.account(), self.pair.target.account());
+            return Err(Stop::SameMailbox { source_account, target_account });
+        }
         let outlook = self.outlook(&source, target.clone()).await?;
         self.summary.surveyed(&outlook.known);
         if outlook.plan.pairs.is_empty() && self.options.folders.leaves_out() {
@@ -198,15 +202,6 @@ impl Attempt<'_> {
         }
         sessions.close().await;
         Ok(unfinished)
-    }
-
-    /// One mailbox may have two names: another port, another name of the host, an alias of the user.
-    fn are_two_mailboxes(&self, source: &Survey, target: &Survey) -> Result<(), Stop> {
-        if !is_same_mailbox(&source.folders, &target.folders) {
-            return Ok(());
-        }
-        let (source_account, target_account) = (self.pair.source.account(), self.pair.target.account());
-        Err(Stop::SameMailbox { source_account, target_account })
     }
 
     async fn outlook(&self, source: &Survey, target: Survey) -> Result<Outlook, Stop> {
@@ -409,21 +404,4 @@ impl Attempt<'_> {
         work.steps.copy = planned;
         Ok(())
     }
-}
-
-/// Whether two surveys are of one mailbox: every folder has its like, with ids given under the same and equal object ids, and one that
-/// holds messages stands at the same position. Owners may change the others between the two.
-fn is_same_mailbox(source: &[Folder], target: &[Folder]) -> bool {
-    let like = |folder: &Folder| target.iter().find(|other| other.path == folder.path);
-    let same_ids = |folder: &Folder, other: &Folder| match (&folder.state, &other.state) {
-        (Some(ours), Some(theirs)) => ours.ids == theirs.ids && folder.object_id == other.object_id,
-        (ours, theirs) => ours.is_none() && theirs.is_none(),
-    };
-    let stands_alike = |folder: &Folder| {
-        let state = folder.state.as_ref().filter(|state| state.messages > 0 && !state.ids.is_empty());
-        state.is_some() && like(folder).is_some_and(|other| other.state == folder.state)
-    };
-    source.len() == target.len()
-        && source.iter().all(|folder| like(folder).is_some_and(|other| same_ids(folder, other)))
-        && source.iter().any(stands_alike)
 }

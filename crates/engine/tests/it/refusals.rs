@@ -216,6 +216,41 @@ async fn without_its_ledger_a_mended_message_is_found_by_content_and_still_named
     }
 }
 
+/// A mended message that is moved on the source is told where it is then, however the pass that moves it is cut.
+#[tokio::test(start_paused = true)]
+async fn what_was_mended_is_told_where_it_was_moved() {
+    let mut cuts = 0;
+    for (source, target) in kinds() {
+        let moved = async || {
+            let mut refusing = Refusing::new(source.clone(), target.clone());
+            refusing.pass(Policy::Repair).await;
+            let server = &refusing.world.source;
+            let bare = server.contents("INBOX").into_iter().find(|one| one.bytes == BARE).expect("it is there");
+            server.add_folder("Else");
+            server.move_message("INBOX", &bare.id, "Else");
+            refusing
+        };
+        let undisturbed = Faults::none();
+        moved().await.pass_with(Policy::Repair, &undisturbed).await;
+        for step in 0..undisturbed.steps() {
+            for moment in [Moment::Before, Moment::After] {
+                let mut refusing = moved().await;
+                refusing.pass_with(Policy::Repair, &Faults::at(step, moment, Verdict::Kill)).await;
+                let mut report = refusing.pass(Policy::Repair).await;
+                if report.outcome == Outcome::Unfinished {
+                    report = refusing.pass(Policy::Repair).await;
+                }
+                let told = report.exceptions.iter().filter(|one| one.subject.as_deref() == Some("bare"));
+                let told: Vec<_> = told.map(|one| (one.folder.to_string(), one.code.as_str())).collect();
+                let what = format!("{moment:?} {}: {report:#?}", undisturbed.log()[step as usize]);
+                assert_eq!(told, [("Else".to_owned(), "repaired")], "{what}");
+                cuts += 1;
+            }
+        }
+    }
+    assert!(cuts >= 300, "{cuts} cuts");
+}
+
 /// Cut at every step, a message is neither mended twice nor kept twice.
 #[tokio::test(start_paused = true)]
 async fn cut_off_at_any_step_nothing_is_mended_or_kept_twice() {

@@ -20,6 +20,7 @@ pub struct World {
 
 impl World {
     pub fn new(source: MemoryTraits, target: MemoryTraits) -> Self {
+        let target = MemoryTraits { first_validity: 1_001, ..target };
         let (source, target) = (MemoryServer::new(source), MemoryServer::new(target));
         Self { source, target, ledger: MemoryLedger::new(), options: Options::default() }
     }

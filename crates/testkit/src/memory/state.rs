@@ -100,14 +100,14 @@ fn key(folder: u64, validity: u32, uid: u32) -> Arc<str> {
 }
 
 impl FolderData {
-    fn new(number: u64, selectable: bool) -> Self {
+    fn new(number: u64, selectable: bool, first_validity: u32) -> Self {
         Self {
             selectable,
             role: None,
             subscribed: false,
             number,
             // A folder made anew under an old name gives its ids under another one.
-            validity: 1 + number as u32,
+            validity: first_validity + number as u32,
             next_uid: 1,
             changes: 1,
             messages: BTreeMap::new(),
@@ -229,7 +229,7 @@ impl State {
             }
             return known;
         }
-        let mut folder = FolderData::new(self.next_number, selectable);
+        let mut folder = FolderData::new(self.next_number, selectable, self.traits.first_validity);
         if path.is_inbox() {
             folder.role = Some(Role::Inbox);
         }

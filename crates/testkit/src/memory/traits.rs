@@ -77,6 +77,8 @@ pub struct MemoryTraits {
     pub piece: usize,
     /// How many connections may be open at once.
     pub connections: usize,
+    /// The first UIDVALIDITY that it gives: two servers made alike are told apart by it.
+    pub first_validity: u32,
 }
 
 impl Default for MemoryTraits {
@@ -104,6 +106,7 @@ impl Default for MemoryTraits {
             page: 10_000,
             piece: 64 * 1024,
             connections: 4,
+            first_validity: 1,
         }
     }
 }
