@@ -8,7 +8,7 @@
 //!
 //! - [`options`], [`report`], [`progress`]: what a pass is told, what it answers, what can be watched meanwhile.
 //! - [`pass`]: the order of things in a pass, and what happens when a connection is lost.
-//! - [`outlook`]: what a survey of both sides comes to, held against the ledger.
+//! - [`outlook`]: what a survey of both sides comes to, held against the ledger. [`identity`]: whether they are two mailboxes.
 //! - [`folders`]: which source folder goes to which target folder. Pure.
 //! - [`prepare`]: from a pair of folders to what is to be done in it, by [`inspect`] (what changed on both sides),
 //!   [`recover`] (what stands there already, by content) and [`plan`] (changes and ledger → steps; pure). [`reading`]: messages read
