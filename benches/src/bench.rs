@@ -162,15 +162,23 @@ impl Bench {
         run: &Run<'_>,
     ) -> Result<()> {
         let targets = self.servers.fresh(run.place, sources.len()).await?;
-        let pairs: Vec<Pair> = sources
-            .iter()
-            .zip(&targets)
-            .map(|(source, target)| Pair { source: source.clone(), target: target.clone(), tls })
-            .collect();
+        let pairs = pairs(sources, &targets, tls);
         let state = format!("{}-{}", run.state, targets.first().map_or("", |target| &target.user));
         self.measure(contender, &Run { pairs: &pairs, state: &state, ..run.clone() }).await?;
         let work = self.work.path().join(&state);
         std::fs::remove_dir_all(&work).map_err(BenchError::file("remove", &work))?;
+        self.servers.forget(run.place, &targets).await
+    }
+
+    /// One run into fresh targets that is not noted: memory that nothing has used since the machine began takes longer to be written to,
+    /// and whoever is measured first would pay for it.
+    ///
+    /// # Errors
+    /// As [`Bench::measure`].
+    pub(crate) async fn warm_up(&mut self, contender: Contender, source: &Account, run: &Run<'_>) -> Result<()> {
+        let targets = self.servers.fresh(run.place, 1).await?;
+        let pairs = pairs(std::slice::from_ref(source), &targets, false);
+        self.run(contender, &Run { pairs: &pairs, state: "warming-up", ..run.clone() }).await?;
         self.servers.forget(run.place, &targets).await
     }
 
@@ -223,4 +231,9 @@ impl Bench {
             directory: self.work.path().to_owned(),
         })
     }
+}
+
+fn pairs(sources: &[Account], targets: &[Account], tls: bool) -> Vec<Pair> {
+    let pair = |(source, target): (&Account, &Account)| Pair { source: source.clone(), target: target.clone(), tls };
+    sources.iter().zip(targets).map(pair).collect()
 }

@@ -31,6 +31,12 @@ fn limits(mail: Mail, place: Place, round: usize) -> Vec<RawLimit> {
 }
 
 pub(super) async fn copy(bench: &mut Bench, question: &str, mail: Mail, place: Place) -> Result<()> {
+    if place == Place::Memory {
+        let (source, messages, bytes) = bench.source(mail).await?;
+        let run = Run { question, place, pairs: &[], at_once: 1, mail, messages, bytes, state: "first" };
+        let batches = Contender::Raw(RawLimit::Write { how: How::Batches(50), connections: 1 });
+        bench.warm_up(batches, &source, &run).await?;
+    }
     for round in 0..bench.rounds {
         let limits = limits(mail, place, round).into_iter().map(Contender::Raw);
         // dsync writes its mail into the target's storage itself, which is not Cyrus's.

@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use limosa_model::error::Retry;
 use limosa_model::mailbox::{Batching, Limits};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::copy::{News, Route, Shared, Unit, run_lane};
 use crate::pass::Pair;
@@ -22,15 +23,21 @@ use crate::work::Work;
 const MESSAGES_A_LANE: u64 = 500;
 /// Folders below which another lane is not worth its sign-in, where servers are far away.
 const FOLDERS_A_LANE: usize = 2;
-/// Servers that take longer to tell where they stand are far away: round trips are what a pass waits for.
+/// Servers with longer round trips are far away: those are what a pass waits for.
 const FAR: Duration = Duration::from_millis(10);
-/// Messages of one folder that a lane takes at once.
-const MESSAGES_A_UNIT: u32 = 5_000;
+/// Lanes that are opened beforehand where servers are near: more may keep one another from work, and are tried while copying.
+const LANES_AT_FIRST: u64 = 2;
+/// How long copying takes to get going.
+const WARMING_UP: Duration = Duration::from_millis(250);
+/// How long is measured how fast copying goes, before another lane is tried and with it.
+const TRIAL: Duration = Duration::from_millis(500);
+/// Copying has to become faster by this for a lane to pay.
+const PAYS: f64 = 1.1;
 
-/// How many lanes pay for so many messages in so many folders, where it took that long to be told where both sides stand.
-pub fn worth(messages: u64, folders: usize, surveyed_in: Duration) -> u64 {
+/// How many lanes pay for so many messages in so many folders, where the longer one of both sides' round trips takes that long.
+pub fn worth(messages: u64, folders: usize, round_trip: Duration) -> u64 {
     let by_messages = messages.div_ceil(MESSAGES_A_LANE);
-    let by_folders = if surveyed_in >= FAR { folders.div_ceil(FOLDERS_A_LANE) as u64 } else { 0 };
+    let by_folders = if round_trip >= FAR { folders.div_ceil(FOLDERS_A_LANE) as u64 } else { 0 };
     by_messages.max(by_folders)
 }
 
@@ -50,17 +57,20 @@ impl<'a> Lanes<'a> {
         Self { pair, progress, slots: Vec::new(), far: false, refused: false }
     }
 
-    /// Lanes that pay for so many messages in so many folders, where both sides took that long to be surveyed.
-    pub fn prepare(&mut self, messages: u64, folders: usize, surveyed_in: Duration) {
-        self.far = surveyed_in >= FAR;
-        self.widen(worth(messages, folders, surveyed_in));
+    /// Lanes that pay for so many messages in so many folders, as far as can be said before copying.
+    pub fn prepare(&mut self, messages: u64, folders: usize) {
+        let round_trips = [self.pair.source.meter(), self.pair.target.meter()].map(|meter| meter.quickest_answer());
+        let round_trip = round_trips.into_iter().flatten().max().unwrap_or_default();
+        self.far = round_trip >= FAR;
+        self.widen(worth(messages, folders, round_trip));
     }
 
     fn widen(&mut self, lanes: u64) {
         if self.refused {
             return;
         }
-        let more = lanes.min(self.most()).saturating_sub(1) as usize;
+        let most = if self.far { self.most() } else { self.most().min(LANES_AT_FIRST) };
+        let more = lanes.min(most).saturating_sub(1) as usize;
         self.slots.resize_with(more.max(self.slots.len()), || None);
     }
 
@@ -211,10 +221,8 @@ pub async fn copy(
         target: work.target.clone(),
         keeping: work.keeping.clone(),
     });
-    let units = works.iter().enumerate().flat_map(|(folder, work)| {
-        let stretches = work.steps.copy.chunks(MESSAGES_A_UNIT);
-        stretches.into_iter().map(move |ids| Unit { folder, ids, batching: Batching::Free })
-    });
+    let unit = |(folder, work): (usize, &Work)| Unit { folder, ids: work.steps.copy.clone(), batching: Batching::Free };
+    let units = works.iter().enumerate().filter(|(_, work)| !work.steps.copy.is_empty()).map(unit);
     let shared = Shared::new(routes.collect(), units.collect(), limits.clone(), progress.clone());
     let shared = Arc::new(shared.noting(pair.ledger.clone()));
     lanes.widen(total.div_ceil(MESSAGES_A_LANE));
@@ -222,17 +230,46 @@ pub async fn copy(
     let (news, told) = mpsc::channel(64);
     // Dropped, the set ends its lanes: nothing is written that nobody would settle.
     let mut running = JoinSet::new();
-    for mut lane in lanes.slots.iter_mut().filter_map(Option::take) {
-        let (shared, news) = (shared.clone(), news.clone());
-        running.spawn(async move {
-            let ended = halting(run_one(&mut lane, &shared, news), &shared).await;
-            (lane, ended)
-        });
+    let mut number = 1;
+    for lane in lanes.slots.drain(..).flatten() {
+        running.spawn(run_further(lane, number, shared.clone(), news.clone()));
+        number += 1;
     }
+    shared.allow(number);
+    let over = Notify::new();
+    let main = run_one(sessions, 0, &shared, news.clone());
+    let main = async {
+        let ended = main.await;
+        over.notify_one();
+        ended
+    };
+    // It holds `news` until no further lane may come.
+    let widening = async {
+        let news = news;
+        let mut pace = Pace::new(progress);
+        pace.over(WARMING_UP, &over).await;
+        let mut rate = 0.0;
+        while !lanes.refused && number < lanes.most() && shared.can_be_helped() {
+            let on_trial = number >= LANES_AT_FIRST;
+            if on_trial {
+                rate = pace.over(TRIAL, &over).await;
+            }
+            let Some(lane) = open(pair, progress).await else {
+                lanes.refused = true;
+                break;
+            };
+            running.spawn(run_further(lane, number, shared.clone(), news.clone()));
+            shared.allow(number + 1);
+            if pace.over(TRIAL, &over).await < rate * PAYS && on_trial {
+                shared.allow(number);
+                break;
+            }
+            number += 1;
+        }
+    };
     let settling = settle_arrivals(pair.ledger.as_ref(), works, told, progress);
-    let (settled, ended) = tokio::join!(settling, halting(run_one(sessions, &shared, news), &shared));
+    let (settled, ended, ()) = tokio::join!(settling, main, widening);
     let mut failures: Vec<SideError> = ended.err().into_iter().collect();
-    lanes.slots.clear();
     while let Some(ended) = running.join_next().await {
         match ended {
             Ok((lane, Ok(()))) => lanes.slots.push(Some(lane)),
@@ -251,14 +288,49 @@ pub async fn copy(
     failures.into_iter().next().map_or(Ok(()), |failure| Err(failure.into()))
 }
 
-/// One lane, over these connections.
-async fn run_one(lane: &mut Sessions, shared: &Shared, news: mpsc::Sender<News>) -> Result<(), SideError> {
-    run_lane(lane.source.as_mut(), lane.target.as_mut(), shared, news).await
+/// How fast bytes go out.
+struct Pace<'a> {
+    progress: &'a Progress,
+    sent: u64,
+    since: Instant,
 }
 
-/// What one lane learns that more of the same does not mend holds for all of them: a full quota, a request to pause.
-async fn halting(lane: impl Future<Output = Result<(), SideError>>, shared: &Shared) -> Result<(), SideError> {
-    let ended = lane.await;
+impl<'a> Pace<'a> {
+    fn new(progress: &'a Progress) -> Self {
+        Self { progress, sent: progress.glance().bytes, since: Instant::now() }
+    }
+
+    /// Bytes a second from the last look until this time has gone by, or everything is over.
+    async fn over(&mut self, time: Duration, over: &Notify) -> f64 {
+        tokio::select! {
+            () = over.notified() => over.notify_one(),
+            () = tokio::time::sleep(time) => {}
+        }
+        let (sent, now) = (self.progress.glance().bytes, Instant::now());
+        let rate = (sent - self.sent) as f64 / (now - self.since).as_secs_f64();
+        (self.sent, self.since) = (sent, now);
+        rate
+    }
+}
+
+/// One lane beside the main one.
+async fn run_further(
+    mut lane: Sessions,
+    number: u64,
+    shared: Arc<Shared>,
+    news: mpsc::Sender<News>,
+) -> (Sessions, Result<(), SideError>) {
+    let ended = run_one(&mut lane, number, &shared, news).await;
+    (lane, ended)
+}
+
+/// One lane, over these connections. What it learns that more of the same does not mend holds for all of them: a full quota, a request
+/// to pause.
+async fn run_one(lane: &mut Sessions, number: u64, shared: &Shared, news: mpsc::Sender<News>) -> Result<(), SideError> {
+    let ended = run_lane(lane.source.as_mut(), lane.target.as_mut(), number, shared, news).await;
+    if ended.is_err() {
+        shared.broke();
+    }
     if ended.as_ref().is_err_and(|(_, error)| error.retry() != Retry::Now) {
         shared.halt();
     }

@@ -156,7 +156,7 @@ async fn keep_in(
             }
             stored
         };
-        let (ended, stored) = tokio::join!(run_lane(source, aside, &shared, news), arrivals);
+        let (ended, stored) = tokio::join!(run_lane(source, aside, 0, &shared, news), arrivals);
         ended.map_err(of_side)?;
         kept.extend(stored);
     }

@@ -179,6 +179,27 @@ impl IdList {
         uids.chain(self.keys.iter().cloned().map(MessageId::Key))
     }
 
+    /// Leaves the first `at` ids, and answers the others.
+    #[must_use = "the ids after the first ones would be lost"]
+    pub fn split_off(&mut self, at: u64) -> Self {
+        let (mut rest, mut room) = (Self::new(), at);
+        for (first, last) in std::mem::take(&mut self.ranges) {
+            let here = room.min(u64::from(last - first) + 1);
+            room -= here;
+            // No more than the range has, so within its numbers.
+            let here = here as u32;
+            if here > 0 {
+                self.push_uids(first, first + (here - 1));
+            }
+            if here <= last - first {
+                rest.push_uids(first + here, last);
+            }
+        }
+        let keys = usize::try_from(room).unwrap_or(usize::MAX).min(self.keys.len());
+        rest.keys = self.keys.split_off(keys);
+        rest
+    }
+
     /// Cuts the list into lists of at most `size` ids each, in order.
     ///
     /// # Panics
@@ -263,6 +284,27 @@ mod tests {
         let list: IdList = [1, 2, 3, 7, 8, 20].map(MessageId::Uid).into_iter().collect();
         assert_eq!(list.uid_ranges(), [(1, 3), (7, 8), (20, 20)]);
         assert_eq!(list.len(), 6);
+    }
+
+    #[test]
+    fn a_list_is_split_anywhere() {
+        let mut whole = IdList::uid_range(1, 3);
+        whole.push_uids(7, 9);
+        whole.push(MessageId::Key("a".into()));
+        whole.push(MessageId::Key("b".into()));
+        for at in 0..=whole.len() + 1 {
+            let mut first = whole.clone();
+            let rest = first.split_off(at);
+            assert_eq!(first.len(), at.min(whole.len()), "at {at}");
+            assert_eq!(
+                first.iter().chain(rest.iter()).collect::<Vec<_>>(),
+                whole.iter().collect::<Vec<_>>(),
+                "at {at}"
+            );
+        }
+        let mut all = IdList::uid_range(0, u32::MAX);
+        assert_eq!(all.split_off(5).uid_ranges(), [(5, u32::MAX)]);
+        assert_eq!(all.uid_ranges(), [(0, 4)]);
     }
 
     #[test]

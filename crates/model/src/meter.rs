@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -9,13 +10,28 @@ use serde::Serialize;
 #[derive(Clone, Debug, Default)]
 pub struct Meter(Arc<Counters>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counters {
     round_trips: AtomicU64,
     sign_in_round_trips: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     connections: AtomicU64,
+    /// In microseconds; `u64::MAX` as long as there was no answer.
+    quickest_answer: AtomicU64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            round_trips: AtomicU64::new(0),
+            sign_in_round_trips: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+            quickest_answer: AtomicU64::new(u64::MAX),
+        }
+    }
 }
 
 /// What a [`Meter`] has counted.
@@ -57,6 +73,18 @@ impl Meter {
     /// Counts a connection opened.
     pub fn connected(&self) {
         self.0.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes how long the first bytes of an answer were waited for.
+    pub fn answered(&self, after: Duration) {
+        let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+        self.0.quickest_answer.fetch_min(micros, Ordering::Relaxed);
+    }
+
+    /// The shortest wait for an answer: about one round trip of the network. `None` before the first.
+    pub fn quickest_answer(&self) -> Option<Duration> {
+        let micros = self.0.quickest_answer.load(Ordering::Relaxed);
+        (micros < u64::MAX).then(|| Duration::from_micros(micros))
     }
 
     /// What has been counted so far.

@@ -9,7 +9,7 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use limosa_imap::capability::Capabilities;
@@ -345,16 +345,21 @@ impl Connection {
     /// Sends and reads whatever is possible; waits if nothing is. With `all` even a little is sent at once.
     pub(crate) async fn exchange(&mut self, all: bool) -> Result<()> {
         let limit = self.answer_limit;
-        let mut waited = false;
+        let (mut waited, mut asked) = (false, None);
         let exchange = poll_fn(|cx| {
             let progress = self.poll_exchange(cx, all);
-            if progress.is_pending() && !std::mem::replace(&mut waited, true) {
-                self.count_wait();
+            if progress.is_pending() && !std::mem::replace(&mut waited, true) && self.count_wait() {
+                asked = Some(Instant::now());
             }
             progress
         });
         match tokio::time::timeout(limit, exchange).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => {
+                if let Some(asked) = asked {
+                    self.meter.answered(asked.elapsed());
+                }
+                Ok(())
+            }
             Ok(Err(error)) => Err(self.broken(error)),
             Err(_) => {
                 self.dead = true;
@@ -384,9 +389,10 @@ impl Connection {
         self.place.lost(&error).because(error)
     }
 
-    fn count_wait(&mut self) {
+    /// Counts a wait for an answer; answers whether this is one.
+    fn count_wait(&mut self) -> bool {
         if self.queue.can_send() || !std::mem::take(&mut self.sent_since_wait) {
-            return;
+            return false;
         }
         // A server that writes an answer in two pieces (Courier) sends the second when the first is acknowledged, which
         // the system would else put off for 40 ms.
@@ -396,6 +402,7 @@ impl Connection {
         } else {
             self.meter.sign_in_round_trip();
         }
+        true
     }
 
     fn poll_exchange(&mut self, cx: &mut Context<'_>, all: bool) -> Poll<io::Result<()>> {

@@ -160,12 +160,10 @@ impl Attempt<'_> {
         };
         let mut sessions = Sessions { source, target };
         self.progress.enter(Phase::Surveying);
-        let asked = Instant::now();
         let (mut source, mut target) =
             tokio::try_join!(async { sessions.source.survey().await.map_err(Stop::source) }, async {
                 sessions.target.survey().await.map_err(Stop::target)
             },)?;
-        let surveyed_in = asked.elapsed();
         if !self.options.dry_run && is_one_mailbox(&mut sessions, ledger.as_ref(), &source, &target).await? {
             let (source_account, target_account) = (self.pair.source.account(), self.pair.target.account());
             return Err(Stop::SameMailbox { source_account, target_account });
@@ -194,7 +192,7 @@ impl Attempt<'_> {
         let outlook = self.outlook_after_renames(&mut sessions, &source, target).await?;
         let mut lanes = Lanes::new(self.pair, self.progress);
         let (folders, messages) = outlook.to_be_listed(self.options);
-        lanes.prepare(messages, folders, surveyed_in);
+        lanes.prepare(messages, folders);
         let unfinished = self.bring_up(&mut sessions, &mut lanes, &outlook).await?;
         lanes.close().await;
         if !self.options.dry_run {

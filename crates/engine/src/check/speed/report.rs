@@ -150,9 +150,9 @@ impl SpeedReport {
 
     /// As many as pay, and as both sides let in.
     fn connections_for(&self, total: Volume, folders: usize) -> u64 {
-        let surveyed_in = Duration::from_secs_f64(self.longer(|side| side.round_trip_seconds));
+        let round_trip = Duration::from_secs_f64(self.longer(|side| side.round_trip_seconds));
         let let_in = |side: &MeasuredSide| side.together.map_or(1, |rate| rate.connections);
-        worth(total.messages, folders, surveyed_in).min(let_in(&self.source)).min(let_in(&self.target)).max(1)
+        worth(total.messages, folders, round_trip).min(let_in(&self.source)).min(let_in(&self.target)).max(1)
     }
 
     /// What the side takes that takes longer, in seconds.
