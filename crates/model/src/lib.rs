@@ -15,6 +15,7 @@
 //! - [`error`]: what can go wrong at an endpoint: how far it reaches and whether to try again.
 //! - [`meter`]: round trips and bytes on the wire.
 //! - [`pair`]: how a pair is named.
+//! - [`programme`]: many pairs over time: endpoints, organisations, phases, grants, windows, waves.
 //!
 //! There is no I/O here and no runtime: a crate that knows only this one can be tested in memory.
 
@@ -26,6 +27,7 @@ pub mod mailbox;
 pub mod message;
 pub mod meter;
 pub mod pair;
+pub mod programme;
 
 pub use error::{ConnectorError, ErrorKind, Retry, Scope};
 pub use flags::{Flags, Keywords, PermanentFlags, SystemFlags};
