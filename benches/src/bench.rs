@@ -178,7 +178,10 @@ impl Bench {
     pub(crate) async fn warm_up(&mut self, contender: Contender, source: &Account, run: &Run<'_>) -> Result<()> {
         let targets = self.servers.fresh(run.place, 1).await?;
         let pairs = pairs(std::slice::from_ref(source), &targets, false);
-        self.run(contender, &Run { pairs: &pairs, state: "warming-up", ..run.clone() }).await?;
+        let warmed = self.run(contender, &Run { pairs: &pairs, state: "warming-up", ..run.clone() }).await?;
+        if !matches!(warmed, (Outcome::Done(_), _)) {
+            return Err(BenchError::Unsupported(format!("the target cannot be written to: {warmed:?}")));
+        }
         self.servers.forget(run.place, &targets).await
     }
 

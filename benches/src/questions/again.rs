@@ -158,5 +158,10 @@ async fn change(source: &Account, round: usize) -> Result<()> {
     client.command(&format!("UID STORE {uids} +FLAGS.SILENT (\\Deleted)")).await?;
     client.command(&format!("UID EXPUNGE {uids}")).await?;
     client.command(&format!("MOVE {first}:{last} Lists")).await?;
+    // The source takes note of what was done now, and not for whoever is measured first.
+    for folder in ["Lists", "INBOX"] {
+        client.command(&format!("EXAMINE {folder}")).await?;
+        client.command("UID FETCH 1:* (FLAGS)").await?;
+    }
     Ok(())
 }

@@ -57,7 +57,9 @@ fn rate(samples: &[(f64, usize)], messages: usize) -> Option<Rate> {
     let speed = |from: usize, to: usize| Some((to - from) as f64 / (when(samples, to)? - when(samples, from)?));
     let first = when(samples, 1)?;
     let first_fifth = fifth as f64 / (when(samples, fifth)? - first);
-    Some(Rate { first_message_seconds: first, first_fifth, last_fifth: speed(messages - fifth, messages)? })
+    let last_fifth = speed(messages - fifth, messages)?;
+    let can_be_told = first_fifth.is_finite() && last_fifth.is_finite();
+    can_be_told.then_some(Rate { first_message_seconds: first, first_fifth, last_fifth })
 }
 
 /// When so many messages were there: between two samples as if they came evenly, but the first when it was seen.

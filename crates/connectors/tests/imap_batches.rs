@@ -5,12 +5,12 @@ mod imap_common;
 
 use std::time::Duration;
 
-use imap_common::scripted::{PLAIN, Peer, serve, serve_tight};
+use imap_common::scripted::{PLAIN, Peer, serve, serve_each, serve_tight};
 use imap_common::{copy, pieces, stored};
 use limosa_connectors::imap::ImapConnector;
 use limosa_model::mailbox::{Batching, Target};
 use limosa_model::message::{Outcome, Receipt};
-use limosa_model::{Connector, Folder, FolderPath, IdList, MessageId};
+use limosa_model::{Connector, ErrorKind, Folder, FolderPath, IdList, MessageId};
 
 fn inbox() -> Folder {
     Folder {
@@ -81,7 +81,7 @@ async fn refuses_batches(peer: &mut Peer, refusal: &str, good: usize) -> Vec<usi
     counts
 }
 
-/// MULTIAPPEND that is offered and never works costs two batches a connection, and no message.
+/// MULTIAPPEND that is offered and never works costs two batches, and no message.
 #[tokio::test]
 async fn batches_that_always_fail_are_given_up() {
     for refusal in ["BAD Error in IMAP command APPEND", "NO not more than one"] {
@@ -103,6 +103,34 @@ async fn batches_that_always_fail_are_given_up() {
         server.await.unwrap();
         assert_eq!(heard.await.unwrap(), [vec![2, 1, 1, 2, 1, 1], vec![1; 6]].concat(), "{refusal}");
     }
+}
+
+/// A server may also hang up at MULTIAPPEND: what it does on two connections it would do on all.
+#[tokio::test]
+async fn batches_that_end_connections_are_given_up() {
+    let script = |number: usize, mut peer: Peer| async move {
+        peer.sign_in(&format!("{PLAIN} {BATCHES}")).await;
+        peer.select(0).await;
+        if number < 2 {
+            assert_eq!(append(&mut peer).await.unwrap().1.len(), 3);
+        } else {
+            let counts = refuses_batches(&mut peer, "NO never", usize::MAX).await;
+            assert_eq!(counts, [1, 1, 1], "one by one from the third connection on");
+        }
+    };
+    let (connector, server) = serve_each(3, script).await;
+    for _ in 0..2 {
+        let mut target = connector.open_target().await.unwrap();
+        let mut writer = target.writer(&inbox(), Batching::Free).await.unwrap();
+        for id in 1..=3 {
+            writer.write(&mut pieces(id, &[], 0, b"abc")).await.unwrap();
+        }
+        assert_eq!(writer.finish().await.unwrap_err().kind(), ErrorKind::ConnectionLost);
+    }
+    let mut target = connector.open_target().await.unwrap();
+    assert_eq!(write(&mut *target, 1..=3).await.len(), 3);
+    drop(target);
+    server.await.unwrap();
 }
 
 /// A batch that is refused for one of its messages says nothing of the others.

@@ -5,45 +5,26 @@
 //! the sockets' buffers, so memory stays what one read holds. Several lanes share one queue of **units**, each a stretch
 //! of one folder.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io::{Read, Seek, Write};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use limosa_model::error::{ErrorKind, Retry, Scope};
 use limosa_model::ledger::Entry;
 use limosa_model::mailbox::{Batching, Fetch, Fetched, Limits};
 use limosa_model::message::{Outcome, Receipt};
 use limosa_model::{
-    ConnectorError, Flags, Folder, Head, IdList, InternalDate, Ledger, Mailbox, MessageId, Piece, Target, Writer,
+    ConnectorError, Flags, Folder, Head, InternalDate, Ledger, Mailbox, MessageId, Piece, Target, Writer,
 };
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use crate::doubt::Doubt;
 use crate::keeping::Keeping;
+use crate::portions::{Queue, Unit};
 use crate::progress::Progress;
 use crate::sending::{SendingTracker, noting_error};
 use crate::sides::{Side, SideError};
-
-/// Messages that a lane takes at once, as long as nobody knows how long they take.
-const FIRST_PORTION: u64 = 50;
-/// Messages that a lane takes at once at most.
-const LARGEST_PORTION: u64 = 5_000;
-/// How long a lane is likely to be busy with what it takes at once: then it asks again, and none is left alone with the rest.
-const PORTION_TAKES: Duration = Duration::from_secs(1);
-
-/// A stretch of one folder, of which lanes take portions.
-#[derive(Clone, Debug)]
-pub struct Unit {
-    /// Index of the folder.
-    pub folder: usize,
-    /// Its messages, by source id.
-    pub ids: IdList,
-    /// Whether each message goes on its own.
-    pub batching: Batching,
-}
 
 /// What a lane needs to know of a folder.
 #[derive(Clone, Debug)]
@@ -66,31 +47,17 @@ pub struct Shared {
     pub progress: Progress,
     /// Where messages are noted before they are written; `None` where nobody would look for their copies.
     ledger: Option<Arc<dyn Ledger>>,
-    units: Mutex<VecDeque<Unit>>,
-    begun: Instant,
-    /// Lanes that may take messages.
-    lanes: AtomicU64,
-    /// Messages that stand on the target, or were refused.
-    answered: AtomicU64,
+    /// What is to be copied.
+    pub queue: Queue,
     broken: AtomicBool,
     halted: AtomicBool,
 }
 
 impl Shared {
     /// These folders and stretches.
-    pub fn new(routes: Vec<Route>, units: Vec<Unit>, limits: Limits, progress: Progress) -> Self {
-        Self {
-            routes,
-            limits,
-            progress,
-            ledger: None,
-            units: Mutex::new(units.into()),
-            begun: Instant::now(),
-            lanes: AtomicU64::new(1),
-            answered: AtomicU64::new(0),
-            broken: AtomicBool::new(false),
-            halted: AtomicBool::new(false),
-        }
+    pub fn new(routes: Vec<Route>, queue: Queue, limits: Limits, progress: Progress) -> Self {
+        let (broken, halted) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { routes, limits, progress, ledger: None, queue, broken, halted }
     }
 
     /// The same, and messages are noted in this ledger before they are written.
@@ -99,46 +66,9 @@ impl Shared {
         Self { ledger: Some(ledger), ..self }
     }
 
-    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<Unit>> {
-        self.units.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The next messages for a lane to copy; with `like`, only if they can go through the same writer. What a lane has put back it may
-    /// always take again: nobody else may be left to do it.
-    fn take(&self, lane: u64, like: Option<(usize, Batching)>) -> Option<Unit> {
-        let mut units = self.queue();
-        let mut unit = units.pop_front()?;
-        let may_take = unit.batching == Batching::Alone || lane < self.lanes.load(Ordering::Relaxed);
-        if !may_take || like.is_some_and(|like| (unit.folder, unit.batching) != like) {
-            units.push_front(unit);
-            return None;
-        }
-        let rest = unit.ids.split_off(self.portion());
-        if !rest.is_empty() {
-            units.push_front(Unit { ids: rest, ..unit.clone() });
-        }
-        Some(unit)
-    }
-
-    /// How many messages a lane takes at once.
-    fn portion(&self) -> u64 {
-        let answered = self.answered.load(Ordering::Relaxed);
-        if answered == 0 {
-            return FIRST_PORTION;
-        }
-        let by_one_lane = answered as f64 / self.lanes.load(Ordering::Relaxed) as f64;
-        let portion = by_one_lane * PORTION_TAKES.as_secs_f64() / self.begun.elapsed().as_secs_f64();
-        (portion as u64).clamp(1, LARGEST_PORTION)
-    }
-
-    /// From here on lanes of lower numbers than this may take messages, and no others.
-    pub fn allow(&self, lanes: u64) {
-        self.lanes.store(lanes, Ordering::Relaxed);
-    }
-
     /// Whether another lane can help: there are messages that no lane has taken yet, and none has broken.
     pub fn can_be_helped(&self) -> bool {
-        !self.is_stopping() && !self.broken.load(Ordering::Relaxed) && !self.queue().is_empty()
+        !self.is_stopping() && !self.broken.load(Ordering::Relaxed) && !self.queue.is_empty()
     }
 
     /// Notes that a lane has broken.
@@ -205,12 +135,12 @@ pub type News = (usize, Vec<Arrival>);
 pub async fn run_lane(
     source: &mut dyn Mailbox,
     target: &mut dyn Target,
-    number: u64,
+    number: usize,
     shared: &Shared,
     news: mpsc::Sender<News>,
 ) -> Result<(), SideError> {
     while !shared.is_stopping()
-        && let Some(unit) = shared.take(number, None)
+        && let Some(unit) = shared.queue.take(number, None)
     {
         let route = &shared.routes[unit.folder];
         shared.progress.folder(route.source.path.to_string());
@@ -221,8 +151,9 @@ pub async fn run_lane(
         let mut carrier = Carrier::new(shared, &news, like);
         let mut fed = carrier.feed(first, writer.as_mut()).await;
         while fed.is_ok()
+            && carrier.fatal.is_none()
             && !shared.is_stopping()
-            && let Some(unit) = shared.take(number, Some(like))
+            && let Some(unit) = shared.queue.take(number, Some(like))
         {
             fed = match begin(source, route, &unit).await {
                 Ok(fetch) => carrier.feed(fetch, writer.as_mut()).await,
@@ -232,7 +163,7 @@ pub async fn run_lane(
         let rolled_back = carrier.end(writer, fed).await?;
         if !rolled_back.is_empty() && !shared.is_stopping() {
             let ids = rolled_back.into_iter().collect();
-            shared.queue().push_front(Unit { folder: like.0, ids, batching: Batching::Alone });
+            shared.queue.put_back(Unit { folder: like.0, ids, batching: Batching::Alone });
         }
     }
     Ok(())
@@ -467,11 +398,11 @@ impl<'a> Carrier<'a> {
     }
 
     fn take_receipts(&mut self, receipts: Vec<Receipt>) {
-        self.shared.answered.fetch_add(receipts.len() as u64, Ordering::Relaxed);
         for Receipt { id, outcome } in receipts {
             let Some(InFlight { flags, size: bytes, internal_date, doubtful }) = self.in_flight.remove(&id) else {
                 continue;
             };
+            self.shared.queue.answered(bytes);
             self.told.push(match outcome {
                 Outcome::Stored(Some(target)) => {
                     Arrival::Stored { entry: Entry { source: id, target, flags }, bytes, internal_date, doubtful }
@@ -523,12 +454,14 @@ impl<'a> Carrier<'a> {
         };
         let ended = last.map(|receipts| self.take_receipts(receipts));
         self.tell().await;
+        // What came first says why the rest went wrong.
+        self.fatal.take().map_or(Ok(()), Err)?;
         fed.and(ended)?;
         if !self.in_flight.is_empty() && !self.mid_message {
             let what = format!("{} messages got no answer", self.in_flight.len());
             return Err((Side::Target, ConnectorError::new(Scope::Connection, Retry::Now, ErrorKind::Protocol, what)));
         }
-        self.fatal.map_or(Ok(self.rolled_back), Err)
+        Ok(self.rolled_back)
     }
 }
 
@@ -542,35 +475,4 @@ pub fn spool_error(error: std::io::Error) -> ConnectorError {
     )
     .hint("make room in the folder for temporary files, or set TMPDIR to another one")
     .because(error)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shared(batching: Batching) -> Shared {
-        let unit = Unit { folder: 0, ids: IdList::uid_range(1, 20_000), batching };
-        Shared::new(Vec::new(), vec![unit], Limits::default(), Progress::default())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_lane_takes_what_it_is_likely_to_carry_in_a_second() {
-        let shared = shared(Batching::Free);
-        let portion = |shared: &Shared| shared.take(0, None).map(|unit| unit.ids.len());
-        assert_eq!(portion(&shared), Some(FIRST_PORTION), "nobody knows yet");
-        shared.allow(2);
-        shared.answered.store(1_200, Ordering::Relaxed);
-        tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(portion(&shared), Some(300), "1,200 messages in two seconds over two lanes");
-        shared.answered.store(1_000_000, Ordering::Relaxed);
-        assert_eq!(portion(&shared), Some(LARGEST_PORTION));
-    }
-
-    #[test]
-    fn a_lane_that_does_not_pay_takes_nothing_but_what_it_has_put_back() {
-        let free = shared(Batching::Free);
-        assert!(free.take(1, None).is_none(), "one lane may take messages, of number 0");
-        assert!(free.take(0, None).is_some());
-        assert!(shared(Batching::Alone).take(1, None).is_some());
-    }
 }

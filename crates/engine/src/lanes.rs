@@ -11,8 +11,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::copy::{News, Route, Shared, Unit, run_lane};
+use crate::copy::{News, Route, Shared, run_lane};
 use crate::pass::Pair;
+use crate::portions::{Portions, Queue, Unit};
 use crate::progress::Progress;
 use crate::settle::settle_arrivals;
 use crate::sides::{Sessions, SideError};
@@ -25,12 +26,14 @@ const MESSAGES_A_LANE: u64 = 500;
 const FOLDERS_A_LANE: usize = 2;
 /// Servers with longer round trips are far away: those are what a pass waits for.
 const FAR: Duration = Duration::from_millis(10);
-/// Lanes that are opened beforehand where servers are near: more may keep one another from work, and are tried while copying.
-const LANES_AT_FIRST: u64 = 2;
-/// How long copying takes to get going.
-const WARMING_UP: Duration = Duration::from_millis(250);
-/// How long is measured how fast copying goes, before another lane is tried and with it.
-const TRIAL: Duration = Duration::from_millis(500);
+/// Lanes that are opened where servers are near before others are tried: more may keep one another from work.
+const LANES_AT_FIRST: usize = 2;
+/// How long is copied over one lane before the second is opened.
+pub const WARMING_UP: Duration = Duration::from_millis(250);
+/// How long is copied before a third is tried: it has to be worth the time of trying.
+const SETTLED_IN: Duration = Duration::from_secs(5);
+/// How long is measured how fast copying goes, before a lane is tried and with it.
+const TRIAL: Duration = Duration::from_secs(1);
 /// Copying has to become faster by this for a lane to pay.
 const PAYS: f64 = 1.1;
 
@@ -69,7 +72,7 @@ impl<'a> Lanes<'a> {
         if self.refused {
             return;
         }
-        let most = if self.far { self.most() } else { self.most().min(LANES_AT_FIRST) };
+        let most = if self.far { self.most() } else { self.most().min(LANES_AT_FIRST as u64) };
         let more = lanes.min(most).saturating_sub(1) as usize;
         self.slots.resize_with(more.max(self.slots.len()), || None);
     }
@@ -107,7 +110,7 @@ impl<'a> Lanes<'a> {
     /// The first; then no further job is begun.
     pub async fn work_off<J: Job>(&mut self, main: &mut Sessions, jobs: Vec<J>) -> Result<Vec<J::Done>, Stop> {
         let lanes = self.slots.len().min(jobs.len().saturating_sub(1));
-        let queue = Queue::new(jobs);
+        let queue = Jobs::new(jobs);
         let (pair, progress) = (self.pair, self.progress);
         let further: Vec<_> = self.slots[..lanes]
             .iter_mut()
@@ -155,12 +158,12 @@ pub trait Job: Send {
 }
 
 /// Jobs to be done, and what came of those that are.
-struct Queue<J: Job> {
+struct Jobs<J: Job> {
     waiting: Mutex<VecDeque<(usize, J)>>,
     done: Mutex<Vec<(usize, J::Done)>>,
 }
 
-impl<J: Job> Queue<J> {
+impl<J: Job> Jobs<J> {
     fn new(jobs: Vec<J>) -> Self {
         Self { waiting: Mutex::new(jobs.into_iter().enumerate().collect()), done: Mutex::new(Vec::new()) }
     }
@@ -223,19 +226,19 @@ pub async fn copy(
     });
     let unit = |(folder, work): (usize, &Work)| Unit { folder, ids: work.steps.copy.clone(), batching: Batching::Free };
     let units = works.iter().enumerate().filter(|(_, work)| !work.steps.copy.is_empty()).map(unit);
-    let shared = Shared::new(routes.collect(), units.collect(), limits.clone(), progress.clone());
+    let portions = if lanes.far { Portions::Large } else { Portions::Measured };
+    let queue = Queue::new(units.collect(), portions);
+    let shared = Shared::new(routes.collect(), queue, limits.clone(), progress.clone());
     let shared = Arc::new(shared.noting(pair.ledger.clone()));
     lanes.widen(total.div_ceil(MESSAGES_A_LANE));
     lanes.open().await;
     let (news, told) = mpsc::channel(64);
     // Dropped, the set ends its lanes: nothing is written that nobody would settle.
     let mut running = JoinSet::new();
-    let mut number = 1;
-    for lane in lanes.slots.drain(..).flatten() {
+    for (number, lane) in (1..).zip(lanes.slots.drain(..).flatten()) {
         running.spawn(run_further(lane, number, shared.clone(), news.clone()));
-        number += 1;
     }
-    shared.allow(number);
+    shared.queue.allow(running.len() + 1);
     let over = Notify::new();
     let main = run_one(sessions, 0, &shared, news.clone());
     let main = async {
@@ -243,30 +246,7 @@ pub async fn copy(
         over.notify_one();
         ended
     };
-    // It holds `news` until no further lane may come.
-    let widening = async {
-        let news = news;
-        let mut pace = Pace::new(progress);
-        pace.over(WARMING_UP, &over).await;
-        let mut rate = 0.0;
-        while !lanes.refused && number < lanes.most() && shared.can_be_helped() {
-            let on_trial = number >= LANES_AT_FIRST;
-            if on_trial {
-                rate = pace.over(TRIAL, &over).await;
-            }
-            let Some(lane) = open(pair, progress).await else {
-                lanes.refused = true;
-                break;
-            };
-            running.spawn(run_further(lane, number, shared.clone(), news.clone()));
-            shared.allow(number + 1);
-            if pace.over(TRIAL, &over).await < rate * PAYS && on_trial {
-                shared.allow(number);
-                break;
-            }
-            number += 1;
-        }
-    };
+    let widening = widen_while_copying(lanes, &mut running, &shared, news, &over);
     let settling = settle_arrivals(pair.ledger.as_ref(), works, told, progress);
     let (settled, ended, ()) = tokio::join!(settling, main, widening);
     let mut failures: Vec<SideError> = ended.err().into_iter().collect();
@@ -288,35 +268,89 @@ pub async fn copy(
     failures.into_iter().next().map_or(Ok(()), |failure| Err(failure.into()))
 }
 
-/// How fast bytes go out.
+type Running = JoinSet<(Sessions, Result<(), SideError>)>;
+
+/// Opens further lanes as long as there is work for them and they pay; returns when no more may come.
+async fn widen_while_copying(
+    lanes: &mut Lanes<'_>,
+    running: &mut Running,
+    shared: &Arc<Shared>,
+    news: mpsc::Sender<News>,
+    over: &Notify,
+) {
+    let mut pace = Pace::new(&shared.queue);
+    let mut wait = WARMING_UP;
+    while !lanes.refused && ((running.len() + 1) as u64) < lanes.most() {
+        let number = running.len() + 1;
+        let on_trial = number >= LANES_AT_FIRST;
+        if on_trial {
+            wait = SETTLED_IN.saturating_sub(pace.begun.elapsed());
+        }
+        pace.over(wait, over).await;
+        let before = if on_trial { pace.over(TRIAL, over).await } else { 0.0 };
+        if !shared.can_be_helped() {
+            break;
+        }
+        let opened = tokio::select! {
+            biased;
+            () = over.notified() => break,
+            opened = open(lanes.pair, lanes.progress) => opened,
+        };
+        let Some(lane) = opened else {
+            lanes.refused = true;
+            break;
+        };
+        running.spawn(run_further(lane, number, shared.clone(), news.clone()));
+        shared.queue.allow(number + 1);
+        pace.look();
+        if on_trial && !pays(before, pace.over(TRIAL, over).await) {
+            shared.queue.allow(number);
+            break;
+        }
+    }
+}
+
+/// Whether a lane pays that has made so many bytes a second of so many.
+fn pays(before: f64, with_it: f64) -> bool {
+    with_it > before * PAYS
+}
+
+/// How fast bytes arrive, by the target's word.
 struct Pace<'a> {
-    progress: &'a Progress,
-    sent: u64,
-    since: Instant,
+    queue: &'a Queue,
+    begun: Instant,
+    looked: Instant,
+    bytes: u64,
 }
 
 impl<'a> Pace<'a> {
-    fn new(progress: &'a Progress) -> Self {
-        Self { progress, sent: progress.glance().bytes, since: Instant::now() }
+    fn new(queue: &'a Queue) -> Self {
+        let now = Instant::now();
+        Self { queue, begun: now, looked: now, bytes: queue.answered_bytes() }
     }
 
-    /// Bytes a second from the last look until this time has gone by, or everything is over.
+    /// Bytes a second since the last look; 0 where no time has gone by.
+    fn look(&mut self) -> f64 {
+        let (bytes, now) = (self.queue.answered_bytes(), Instant::now());
+        let (more, time) = (bytes - self.bytes, now - self.looked);
+        (self.looked, self.bytes) = (now, bytes);
+        if time.is_zero() { 0.0 } else { more as f64 / time.as_secs_f64() }
+    }
+
+    /// The same, after this time, or when everything is over.
     async fn over(&mut self, time: Duration, over: &Notify) -> f64 {
         tokio::select! {
             () = over.notified() => over.notify_one(),
             () = tokio::time::sleep(time) => {}
         }
-        let (sent, now) = (self.progress.glance().bytes, Instant::now());
-        let rate = (sent - self.sent) as f64 / (now - self.since).as_secs_f64();
-        (self.sent, self.since) = (sent, now);
-        rate
+        self.look()
     }
 }
 
 /// One lane beside the main one.
 async fn run_further(
     mut lane: Sessions,
-    number: u64,
+    number: usize,
     shared: Arc<Shared>,
     news: mpsc::Sender<News>,
 ) -> (Sessions, Result<(), SideError>) {
@@ -326,7 +360,12 @@ async fn run_further(
 
 /// One lane, over these connections. What it learns that more of the same does not mend holds for all of them: a full quota, a request
 /// to pause.
-async fn run_one(lane: &mut Sessions, number: u64, shared: &Shared, news: mpsc::Sender<News>) -> Result<(), SideError> {
+async fn run_one(
+    lane: &mut Sessions,
+    number: usize,
+    shared: &Shared,
+    news: mpsc::Sender<News>,
+) -> Result<(), SideError> {
     let ended = run_lane(lane.source.as_mut(), lane.target.as_mut(), number, shared, news).await;
     if ended.is_err() {
         shared.broke();
@@ -335,4 +374,18 @@ async fn run_one(lane: &mut Sessions, number: u64, shared: &Shared, news: mpsc::
         shared.halt();
     }
     ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_pays_that_makes_copying_faster_by_more_than_a_tenth() {
+        for (before, with_it, expected) in
+            [(100.0, 111.0, true), (100.0, 109.0, false), (100.0, 60.0, false), (0.0, 0.0, false)]
+        {
+            assert_eq!(pays(before, with_it), expected, "{before} to {with_it}");
+        }
+    }
 }

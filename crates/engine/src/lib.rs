@@ -43,6 +43,7 @@ pub mod options;
 mod outlook;
 pub mod pass;
 mod plan;
+mod portions;
 mod prepare;
 pub mod progress;
 mod reading;

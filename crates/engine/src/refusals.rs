@@ -18,9 +18,10 @@ use limosa_model::{
 use tempfile::SpooledTempFile;
 use tokio::sync::mpsc;
 
-use crate::copy::{Arrival, News, Route, SPOOL_IN_MEMORY, Shared, Unit, run_lane, spool_error};
+use crate::copy::{Arrival, News, Route, SPOOL_IN_MEMORY, Shared, run_lane, spool_error};
 use crate::keeping::Keeping;
 use crate::mend::{Mender, Mends};
+use crate::portions::{Portions, Queue, Unit};
 use crate::progress::Progress;
 use crate::reading::Onlooker;
 use crate::recover::{Outlines, Seekers, match_by_content};
@@ -144,7 +145,8 @@ async fn keep_in(
     if !missing.is_empty() {
         let route = Route { source: folder.clone(), target: place.clone(), keeping: Keeping::default() };
         let unit = Unit { folder: 0, ids: missing, batching: Batching::Alone };
-        let shared = Shared::new(vec![route], vec![unit], Limits::default(), Progress::default());
+        let shared =
+            Shared::new(vec![route], Queue::new(vec![unit], Portions::Large), Limits::default(), Progress::default());
         let (news, mut told) = mpsc::channel::<News>(64);
         let arrivals = async {
             let mut stored = Vec::new();

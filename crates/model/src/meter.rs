@@ -75,7 +75,7 @@ impl Meter {
         self.0.connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notes how long the first bytes of an answer were waited for.
+    /// Notes how long the first bytes of an answer were waited for, when nothing else was under way.
     pub fn answered(&self, after: Duration) {
         let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
         self.0.quickest_answer.fetch_min(micros, Ordering::Relaxed);

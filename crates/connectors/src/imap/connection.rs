@@ -9,7 +9,7 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use limosa_imap::capability::Capabilities;
@@ -19,6 +19,7 @@ use limosa_imap::pipeline::{Class, Pipeline, Window};
 use limosa_imap::response::{Code, Condition, Fetch, Namespaces, Response, Status, Tag, Untagged};
 use limosa_model::{ConnectorError, Meter};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::Instant;
 
 use super::connect::Stream;
 use super::error::{Place, Reason, Refusal, reason_in_words, speaks_of_throttling, words_for_people};
@@ -60,6 +61,8 @@ pub(crate) struct Connection {
     encoded: Encoded,
     flush_due: bool,
     sent_since_wait: bool,
+    /// It is known how long the server took for its first answer after sign-in.
+    timed: bool,
     write_error: Option<io::Error>,
     dead: bool,
     meter: Meter,
@@ -142,6 +145,7 @@ impl Connection {
             encoded: Encoded::new(),
             flush_due: false,
             sent_since_wait: false,
+            timed: false,
             write_error: None,
             dead: false,
             meter,
@@ -348,14 +352,16 @@ impl Connection {
         let (mut waited, mut asked) = (false, None);
         let exchange = poll_fn(|cx| {
             let progress = self.poll_exchange(cx, all);
-            if progress.is_pending() && !std::mem::replace(&mut waited, true) && self.count_wait() {
+            if progress.is_pending() && !std::mem::replace(&mut waited, true) && self.count_wait() && !self.timed {
                 asked = Some(Instant::now());
             }
             progress
         });
         match tokio::time::timeout(limit, exchange).await {
             Ok(Ok(())) => {
-                if let Some(asked) = asked {
+                // Later, what comes may answer what was sent long before.
+                if let Some(asked) = asked.filter(|_| self.signed_in) {
+                    self.timed = true;
                     self.meter.answered(asked.elapsed());
                 }
                 Ok(())

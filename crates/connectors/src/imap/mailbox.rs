@@ -10,6 +10,7 @@ use limosa_model::mailbox::{Batching, Cursor, Detail, Fetch, Mailbox, Moved, Pag
 use limosa_model::message::HeaderItem;
 use limosa_model::{Flags, Folder, IdList, PermanentFlags, Watermark};
 
+use super::batches::Batches;
 use super::changes::Listing;
 use super::connection::Connection;
 use super::flags::FlagCache;
@@ -41,41 +42,11 @@ pub(crate) struct ImapMailbox {
     pub(crate) without_list_status: bool,
     /// X-GUID was refused although the server calls itself Dovecot: it may be in front of another one.
     pub(crate) without_guid: bool,
-    pub(crate) batches: Batches,
-}
-
-/// What became of batches of several messages (MULTIAPPEND) on this connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Batches {
-    /// None has been stored yet, and so many were refused.
-    Refused(u8),
-    /// One has been stored: when another is refused, that is for one of its messages.
-    Work,
-}
-
-impl Batches {
-    /// One refused may hold a bad message. Two, and none stored: the server does not do what it offers, and every further one would
-    /// have its messages sent twice.
-    const GIVEN_UP: u8 = 2;
-
-    pub(crate) fn stored(&mut self) {
-        *self = Self::Work;
-    }
-
-    /// One more was refused, and the server has not said that it was for room or size.
-    pub(crate) fn refused(&mut self) {
-        if let Self::Refused(count) = self {
-            *count = count.saturating_add(1);
-        }
-    }
-
-    pub(crate) fn are_given_up(self) -> bool {
-        matches!(self, Self::Refused(count) if count >= Self::GIVEN_UP)
-    }
+    pub(crate) batches: Arc<Batches>,
 }
 
 impl ImapMailbox {
-    pub(crate) fn new(connection: Connection, writable: bool, suspects: Arc<Suspects>) -> Self {
+    pub(crate) fn new(connection: Connection, writable: bool, suspects: Arc<Suspects>, batches: Arc<Batches>) -> Self {
         Self {
             connection,
             writable,
@@ -90,7 +61,7 @@ impl ImapMailbox {
             without_condstore: false,
             without_list_status: false,
             without_guid: false,
-            batches: Batches::Refused(0),
+            batches,
         }
     }
 

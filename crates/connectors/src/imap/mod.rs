@@ -13,6 +13,7 @@
 //! A **round trip** is a wait for the server that began after something was sent. Everything here is written to have few:
 //! commands go out together, and what no caller waits for goes along with what one does.
 
+mod batches;
 mod changes;
 mod connect;
 mod connection;
@@ -46,6 +47,7 @@ pub use settings::{
     Fingerprint, ImapSettings, InvalidFingerprint, LoginAs, SecretSource, Security, Timeouts, TokenSource, Trust,
 };
 
+use batches::Batches;
 use error::Place;
 use mailbox::ImapMailbox;
 use sign_in::{SharedToken, sign_in};
@@ -60,6 +62,7 @@ pub struct ImapConnector {
     tls: Option<TlsSetup>,
     token: SharedToken,
     suspects: Arc<Suspects>,
+    batches: Arc<Batches>,
     meter: Meter,
 }
 
@@ -80,13 +83,14 @@ impl ImapConnector {
             tls,
             token: SharedToken::default(),
             suspects: Arc::default(),
+            batches: Arc::default(),
             meter: Meter::default(),
         })
     }
 
     async fn connect(&self, writable: bool) -> Result<Box<ImapMailbox>> {
         let connection = sign_in(&self.settings, &self.place, self.tls.as_ref(), &self.token, &self.meter).await?;
-        Ok(Box::new(ImapMailbox::new(connection, writable, self.suspects.clone())))
+        Ok(Box::new(ImapMailbox::new(connection, writable, self.suspects.clone(), self.batches.clone())))
     }
 }
 

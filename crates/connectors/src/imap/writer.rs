@@ -16,6 +16,7 @@ use limosa_model::mailbox::{Batching, Result, WholeMessage, Writer};
 use limosa_model::message::{Outcome, Receipt};
 use limosa_model::{ConnectorError, ErrorKind, Folder, Head, MessageId, Piece, Retry, Scope};
 
+use super::batches::Seen;
 use super::connection::{Done, Incoming};
 use super::error::{Reason, Refusal};
 use super::mailbox::ImapMailbox;
@@ -46,8 +47,10 @@ pub(crate) struct ImapWriter<'a> {
     validity: u32,
     /// UIDNEXT when the folder was opened.
     next: u32,
-    /// Several messages may go in one command.
+    /// Several messages may go in one command, unless those are given up meanwhile.
     multi: bool,
+    /// What was known of such commands when the last of them began.
+    seen: Seen,
     /// NUL can be sent as binary.
     binary: bool,
     limit: Option<u64>,
@@ -102,6 +105,7 @@ impl ImapMailbox {
             validity: selected.position.validity,
             next: selected.position.next,
             multi,
+            seen: self.batches.seen(),
             binary: self.can_use(b"BINARY"),
             limit: self.connection.capabilities.append_limit(),
             batch: None,
@@ -199,6 +203,7 @@ impl ImapWriter<'_> {
     fn announce(&mut self, head: &Head, size: u64, binary: bool) {
         let connection = &mut self.mailbox.connection;
         let batch = self.batch.get_or_insert_with(|| {
+            self.seen = self.mailbox.batches.seen();
             let tag = connection.start_append();
             let append = Append::start(tag, &self.raw, connection.literals(), false);
             Batch { append, ids: Vec::new(), bytes: 0, early: None }
@@ -222,7 +227,8 @@ impl ImapWriter<'_> {
             self.receipts.push(Receipt { id, outcome: Outcome::Refused(error) });
         }
         let full = |batch: &Batch| batch.ids.len() >= BATCH_MESSAGES || batch.bytes >= BATCH_BYTES;
-        let over = |batch: &Batch| !self.multi || full(batch) || batch.early.is_some();
+        let multi = self.multi && !self.mailbox.batches.are_given_up();
+        let over = |batch: &Batch| !multi || full(batch) || batch.early.is_some();
         if self.batch.as_ref().is_some_and(over) {
             self.end_batch()?;
         }
@@ -293,19 +299,17 @@ impl ImapWriter<'_> {
             return Ok(());
         }
         if !matches!(refusal.reason, Reason::OverQuota | Reason::TooBig | Reason::Transient) {
-            self.note_refused_batch(&refusal);
+            self.note_failed_batch(&refusal.words);
         }
         let rolled_back = |id: &MessageId| Receipt { id: id.clone(), outcome: Outcome::RolledBack };
         self.receipts.extend(ids.iter().map(rolled_back));
         Ok(())
     }
 
-    fn note_refused_batch(&mut self, refusal: &Refusal) {
-        self.mailbox.batches.refused();
-        if self.multi && self.mailbox.batches.are_given_up() {
+    fn note_failed_batch(&self, words: &str) {
+        if self.mailbox.batches.failed(self.seen) {
             let server = self.mailbox.connection.place.server();
-            tracing::warn!(%server, words = refusal.words, "MULTIAPPEND is offered and fails: messages go one by one from here on");
-            self.multi = false;
+            tracing::warn!(%server, words, "MULTIAPPEND is offered and fails: messages go one by one from here on");
         }
     }
 
@@ -362,16 +366,20 @@ impl ImapWriter<'_> {
         }
     }
 
-    /// Whether even a little is worth sending: the server answers it before more can follow.
-    fn is_eager(&self) -> bool {
-        self.mailbox.connection.literals() != LiteralSupport::Plus
+    /// A server may answer MULTIAPPEND by hanging up, or not at all.
+    fn note_break<T>(&self, done: Result<T>) -> Result<T> {
+        let open = self.batch.iter().map(|batch| &batch.ids);
+        let mut unanswered = open.chain(self.in_flight.iter().map(|sent| &sent.ids));
+        if let Err(error) = &done
+            && matches!(error.kind(), ErrorKind::ConnectionLost | ErrorKind::TimedOut)
+            && unanswered.any(|ids| ids.len() > 1)
+        {
+            self.note_failed_batch(&error.to_string());
+        }
+        done
     }
-}
 
-#[async_trait]
-impl Writer for ImapWriter<'_> {
-    async fn write(&mut self, pieces: &mut Vec<Piece>) -> Result<()> {
-        let pieces = std::mem::take(pieces);
+    async fn write_all(&mut self, pieces: Vec<Piece>) -> Result<()> {
         for piece in pieces {
             self.take(piece)?;
             if self.mailbox.connection.queued() > QUEUE_FULL || self.in_flight.len() >= COMMANDS {
@@ -383,6 +391,31 @@ impl Writer for ImapWriter<'_> {
         self.hear()
     }
 
+    /// Waits until all that was sent is answered.
+    async fn drain(&mut self) -> Result<()> {
+        self.end_batch()?;
+        while !self.in_flight.is_empty() {
+            self.hear()?;
+            if !self.in_flight.is_empty() {
+                self.mailbox.connection.exchange(true).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether even a little is worth sending: the server answers it before more can follow.
+    fn is_eager(&self) -> bool {
+        self.mailbox.connection.literals() != LiteralSupport::Plus
+    }
+}
+
+#[async_trait]
+impl Writer for ImapWriter<'_> {
+    async fn write(&mut self, pieces: &mut Vec<Piece>) -> Result<()> {
+        let written = self.write_all(std::mem::take(pieces)).await;
+        self.note_break(written)
+    }
+
     fn receipts(&mut self) -> Vec<Receipt> {
         std::mem::take(&mut self.receipts)
     }
@@ -391,13 +424,8 @@ impl Writer for ImapWriter<'_> {
         if self.whole.is_open() {
             return Err(self.misused("the writer was finished in the middle of a message"));
         }
-        self.end_batch()?;
-        while !self.in_flight.is_empty() {
-            self.hear()?;
-            if !self.in_flight.is_empty() {
-                self.mailbox.connection.exchange(true).await?;
-            }
-        }
+        let drained = self.drain().await;
+        self.note_break(drained)?;
         Ok(std::mem::take(&mut self.receipts))
     }
 

@@ -113,6 +113,23 @@ where
     serve_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), script)
 }
 
+/// Starts a server for so many connections, one after another; the script is told the number of each.
+pub async fn serve_each<F, S>(connections: usize, script: S) -> (ImapConnector, JoinHandle<()>)
+where
+    S: Fn(usize, Peer) -> F + Send + 'static,
+    F: Future<Output = ()> + Send,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = settings_for(&listener);
+    let server = tokio::spawn(async move {
+        for number in 0..connections {
+            let (stream, _) = listener.accept().await.unwrap();
+            script(number, Peer::new(stream)).await;
+        }
+    });
+    (ImapConnector::new(settings).unwrap(), server)
+}
+
 /// The same with as little room as the system allows for what is on its way to the server and from it.
 pub async fn serve_tight<F, S>(script: S) -> (ImapConnector, JoinHandle<()>)
 where
@@ -133,15 +150,19 @@ where
     S: FnOnce(Peer) -> F + Send + 'static,
     F: Future<Output = ()> + Send,
 {
-    let port = listener.local_addr().unwrap().port();
+    let settings = settings_for(&listener);
     let server = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         script(Peer::new(stream)).await;
     });
+    (settings, server)
+}
+
+fn settings_for(listener: &TcpListener) -> ImapSettings {
     let secret = SecretSource::Password(SecretString::from("open-sesame"));
     let mut settings = ImapSettings::new("127.0.0.1", Security::None, "alice", secret);
-    settings.port = port;
+    settings.port = listener.local_addr().unwrap().port();
     // Long enough for a busy machine; tests of silence set their own.
     settings.timeouts = Timeouts { connect: std::time::Duration::from_secs(20), ..Timeouts::default() };
-    (settings, server)
+    settings
 }

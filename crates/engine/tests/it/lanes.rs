@@ -120,3 +120,18 @@ async fn fewer_connections_from_the_middle_on_are_enough() {
         assert_eq!(report.copied.messages, 2 * EACH as u64, "{who}");
     }
 }
+
+/// Bodies have some bytes each: nearly all of them are too much.
+#[tokio::test(start_paused = true)]
+async fn a_full_quota_is_told_as_such_and_nothing_more_is_fetched() {
+    let world = World::new(MemoryTraits::default(), MemoryTraits { quota: Some(400), ..MemoryTraits::default() });
+    for n in 0..4 * EACH {
+        put(&world.source, "A", &format!("a-{n}"), &[]);
+    }
+    let faults = Faults::none();
+    let report = world.pass_with(&faults).await.expect("nothing kills it").expect("it can work");
+    assert_eq!(report.unfinished.expect("unfinished").code, "over-quota");
+    let fetches = faults.log().iter().filter(|step| step.who == "source" && step.name == "fetch").count();
+    let connections = report.connections.source as usize;
+    assert!(fetches <= connections, "{fetches} times was mail asked for over {connections} connections");
+}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use limosa_model::mailbox::Result;
@@ -62,6 +63,7 @@ impl MemoryConnector {
             return Err(ConnectorError::new(Scope::Connection, Retry::Now, ErrorKind::Throttled, what));
         }
         self.meter.connected();
+        self.meter.answered(Duration::ZERO);
         // Made before the second moment, so that a cut there gives the connection back.
         let connection = MemoryConnection::new(
             self.server.clone(),

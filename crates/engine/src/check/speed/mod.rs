@@ -11,8 +11,8 @@
 use std::time::Duration;
 
 use limosa_model::error::Retry;
-use limosa_model::mailbox::{Limits, Survey};
-use limosa_model::{Connector, ConnectorError, Folder, FolderPath, Mailbox, MessageId};
+use limosa_model::mailbox::Limits;
+use limosa_model::{Connector, ConnectorError, Folder, FolderPath, MessageId};
 use tokio::time::{Instant, sleep};
 
 use super::sample::Sample;
@@ -30,8 +30,6 @@ use letters::Letters;
 pub use report::{ManyMailboxes, MeasuredSide, Rate, ScratchFolder, SpeedReport};
 use scratch::{Doubt, remove};
 
-/// How often both sides are asked for nothing much, to see how long an answer takes.
-const QUESTIONS: usize = 3;
 /// All measuring shall take no longer; each part of it has some seconds, and most of them need less.
 const TIME: Duration = Duration::from_secs(60);
 
@@ -120,7 +118,8 @@ impl Sides<'_> {
         let (mut mailboxes, started) = (Vec::new(), Instant::now());
         widen(&mut mailboxes, 1, open).await?;
         measured.sign_in_seconds = Some(started.elapsed().as_secs_f64());
-        measured.round_trip_seconds = round_trip(self.source, &mut *mailboxes[0]).await?.0;
+        mailboxes[0].survey().await?;
+        measured.round_trip_seconds = round_trip(self.source);
         if let Some((folder, _)) = self.sample {
             let [first, second] = read::halves(chosen, 4 * self.connections());
             measured.alone = read::over(&mut mailboxes, folder, first).await?;
@@ -143,7 +142,8 @@ impl Sides<'_> {
         let (mut targets, started) = (Vec::new(), Instant::now());
         widen(&mut targets, 1, open).await?;
         report.target.sign_in_seconds = Some(started.elapsed().as_secs_f64());
-        let (round_trip, survey) = round_trip(self.target, &mut *targets[0]).await?;
+        let survey = targets[0].survey().await?;
+        let round_trip = round_trip(self.target);
         report.target.round_trip_seconds = round_trip;
         for folder in survey.folders.iter().filter(|folder| scratch::is_ours(&folder.path)) {
             let left = scratch::remove_earlier(&mut *targets[0], folder).await?;
@@ -192,25 +192,7 @@ where
     Ok(())
 }
 
-/// How long the server takes to answer a short question, in seconds, and the answer; `None` where nothing is asked over a network.
-async fn round_trip<M: Mailbox + ?Sized>(
-    connector: &dyn Connector,
-    mailbox: &mut M,
-) -> Result<(Option<f64>, Survey), ConnectorError> {
-    let mut least: Option<f64> = None;
-    let mut asked = 0;
-    loop {
-        let (before, started) = (connector.meter().read().round_trips, Instant::now());
-        let survey = mailbox.survey().await?;
-        let seconds = started.elapsed().as_secs_f64();
-        let trips = connector.meter().read().round_trips - before;
-        if trips > 0 {
-            let each = seconds / trips as f64;
-            least = Some(least.map_or(each, |least| least.min(each)));
-        }
-        asked += 1;
-        if asked == QUESTIONS {
-            return Ok((least, survey));
-        }
-    }
+/// How long the server's first answer after sign-in took, in seconds; `None` where nothing is asked over a network.
+fn round_trip(connector: &dyn Connector) -> Option<f64> {
+    connector.meter().quickest_answer().map(|time| time.as_secs_f64())
 }

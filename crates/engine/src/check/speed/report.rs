@@ -6,7 +6,7 @@ use limosa_model::FolderPath;
 use serde::Serialize;
 
 use super::SpeedTest;
-use crate::lanes::worth;
+use crate::lanes::{WARMING_UP, worth};
 use crate::report::{Unfinished, Volume};
 use crate::sides::Side;
 
@@ -133,10 +133,15 @@ impl SpeedReport {
     /// What the rates mean for this much mail in so many folders. Reading and writing go on together, so the slower side's time is the
     /// copy's.
     pub(super) fn estimate(&mut self, total: Volume, folders: usize, many: Option<(u64, u64)>) {
-        self.connections = self.connections_for(total, folders);
-        let rate = |side: &MeasuredSide| if self.connections > 1 { side.together } else { side.alone };
-        let (Some(source), Some(target)) = (rate(&self.source), rate(&self.target)) else { return };
-        let (reading, writing) = (source.seconds_for(total), target.seconds_for(total));
+        let Some([mut reading, mut writing]) = self.times(total, |side| side.alone) else { return };
+        // A copy that goes on for longer than it takes to get going opens further connections, and keeps those that pay.
+        let pay = self.connections_for(total, folders) > 1 || reading.max(writing) > WARMING_UP.as_secs_f64();
+        let together = if pay { self.times(total, |side| side.together) } else { None };
+        self.connections = 1;
+        if let Some(times) = together.filter(|times| times[0].max(times[1]) < reading.max(writing)) {
+            [reading, writing] = times;
+            self.connections = self.let_in();
+        }
         self.bound = Some(if reading > writing { Side::Source } else { Side::Target });
         let seconds = self.longer(|side| side.sign_in_seconds) + reading.max(writing);
         self.seconds = Some(seconds);
@@ -151,8 +156,18 @@ impl SpeedReport {
     /// As many as pay, and as both sides let in.
     fn connections_for(&self, total: Volume, folders: usize) -> u64 {
         let round_trip = Duration::from_secs_f64(self.longer(|side| side.round_trip_seconds));
+        worth(total.messages, folders, round_trip).min(self.let_in()).max(1)
+    }
+
+    /// As many connections as both sides let in.
+    fn let_in(&self) -> u64 {
         let let_in = |side: &MeasuredSide| side.together.map_or(1, |rate| rate.connections);
-        worth(total.messages, folders, round_trip).min(let_in(&self.source)).min(let_in(&self.target)).max(1)
+        let_in(&self.source).min(let_in(&self.target))
+    }
+
+    /// How long reading and writing so much take at these rates.
+    fn times(&self, total: Volume, rate: impl Fn(&MeasuredSide) -> Option<Rate>) -> Option<[f64; 2]> {
+        Some([rate(&self.source)?.seconds_for(total), rate(&self.target)?.seconds_for(total)])
     }
 
     /// What the side takes that takes longer, in seconds.
@@ -192,10 +207,19 @@ mod tests {
     }
 
     #[test]
-    fn a_small_mailbox_goes_over_one_connection() {
+    fn a_mailbox_goes_over_several_connections_where_they_pay() {
         let side = measured((100, 1_000_000), (400, 4_000_000));
+        let report = estimated(Volume { messages: 500, bytes: 0 }, side.clone(), side.clone());
+        assert_eq!(
+            (report.connections, report.seconds),
+            (4, Some(1.25)),
+            "it takes long enough for another to be opened"
+        );
+        let report = estimated(Volume { messages: 20, bytes: 0 }, side.clone(), side);
+        assert_eq!((report.connections, report.seconds), (1, Some(0.2)), "it is over before");
+        let side = measured((100, 1_000_000), (90, 900_000));
         let report = estimated(Volume { messages: 500, bytes: 0 }, side.clone(), side);
-        assert_eq!((report.connections, report.seconds), (1, Some(5.0)));
+        assert_eq!((report.connections, report.seconds), (1, Some(5.0)), "more keep one another from work");
     }
 
     #[test]
@@ -207,18 +231,21 @@ mod tests {
 
     #[test]
     fn a_server_that_lets_in_fewer_connections_is_reckoned_with() {
-        let rate = |connections| Rate::new(connections, [Volume { messages: 100, bytes: 0 }], Duration::from_secs(1));
+        let rate = |connections| {
+            let volume = Volume { messages: 100 * connections as u64, bytes: 0 };
+            Rate::new(connections, [volume], Duration::from_secs(1))
+        };
         let limited = MeasuredSide { alone: rate(1), together: rate(2), ..MeasuredSide::default() };
         let report = estimated(Volume { messages: 5_000, bytes: 0 }, measured((1_000, 0), (4_000, 0)), limited);
-        assert_eq!((report.connections, report.seconds), (2, Some(50.0)));
+        assert_eq!((report.connections, report.seconds), (2, Some(25.0)));
     }
 
     #[test]
     fn signing_in_counts_too() {
         let slow = MeasuredSide { sign_in_seconds: Some(2.0), ..measured((100, 1_000_000), (400, 4_000_000)) };
         let report = estimated(Volume { messages: 100, bytes: 0 }, measured((100, 0), (400, 0)), slow);
-        assert_eq!(report.seconds, Some(3.0));
-        assert_eq!(report.many.map(|many| many.most_seconds), Some(30.0));
+        assert_eq!(report.seconds, Some(2.25));
+        assert_eq!(report.many.map(|many| many.most_seconds), Some(22.5));
     }
 
     #[test]

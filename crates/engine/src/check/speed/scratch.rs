@@ -55,6 +55,8 @@ pub(super) async fn remove(
             // It may be made yet: what was asked over a connection that broke may still be carried out.
             Ok(Found::Absent) => {
                 doubt = Doubt::Made;
+                // It is looked for once more in any case.
+                attempt = attempt.min(ATTEMPTS - 1);
                 Ok(())
             }
             Err(error) => Err(error),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use limosa_model::mailbox::Batching;
 use limosa_model::message::Outcome;
-use limosa_model::{ConnectorError, Folder, MessageId, Piece, Target};
+use limosa_model::{ConnectorError, ErrorKind, Folder, MessageId, Piece, Retry, Scope, Target};
 use tokio::time::Instant;
 
 use super::letters::{Letter, Letters, size};
@@ -60,6 +60,7 @@ async fn put(target: &mut dyn Target, folder: &Folder, mut letters: Vec<Letter>)
             receipts.append(&mut writer.receipts());
         }
         receipts.append(&mut writer.finish().await?);
+        let answered = receipts.len();
         let mut again: Vec<MessageId> = Vec::new();
         for receipt in receipts {
             match receipt.outcome {
@@ -68,10 +69,18 @@ async fn put(target: &mut dyn Target, folder: &Folder, mut letters: Vec<Letter>)
                 Outcome::Refused(error) => return Err(error),
             }
         }
+        if answered < letters.len() {
+            return Err(not_stored("got no answer", letters.len() - answered));
+        }
         if again.is_empty() {
-            break;
+            return Ok(volume);
         }
         letters.retain(|letter| matches!(letter.first(), Some(Piece::Head(head)) if again.contains(&head.id)));
     }
-    Ok(volume)
+    Err(not_stored("were rolled back although they were written alone", letters.len()))
+}
+
+fn not_stored(what: &str, messages: usize) -> ConnectorError {
+    let what = format!("{messages} of the messages written to measure {what}");
+    ConnectorError::new(Scope::Connection, Retry::Now, ErrorKind::Protocol, what)
 }
