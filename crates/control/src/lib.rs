@@ -1,0 +1,13 @@
+//! Many pairs over time: what is to be done, and when. Pure decisions.
+//!
+//! Every function here takes what is known and the time, and answers with a value. There is no I/O, no runtime and no clock: what is
+//! decided about two million mailboxes is tested in memory, and a simulation can run through a year in a second. The words are those
+//! of [`limosa_model::programme`].
+//!
+//! # Modules, in reading order
+//!
+//! - [`phase`]: which phase may follow which.
+//! - [`windows`]: when a window is open.
+
+pub mod phase;
+pub mod windows;
