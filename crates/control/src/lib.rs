@@ -8,6 +8,11 @@
 //!
 //! - [`phase`]: which phase may follow which.
 //! - [`windows`]: when a window is open.
+//! - [`due`]: when a pair's next pass is due; [`backoff`]: what becomes of a pair whose pass has failed.
+//! - [`random`]: numbers that look random and are the same every time.
 
+pub mod backoff;
+pub mod due;
 pub mod phase;
+pub mod random;
 pub mod windows;
