@@ -9,10 +9,12 @@
 //! - [`phase`]: which phase may follow which.
 //! - [`windows`]: when a window is open.
 //! - [`due`]: when a pair's next pass is due; [`backoff`]: what becomes of a pair whose pass has failed.
+//! - [`planner`]: which pairs cut over together, and when.
 //! - [`random`]: numbers that look random and are the same every time.
 
 pub mod backoff;
 pub mod due;
 pub mod phase;
+pub mod planner;
 pub mod random;
 pub mod windows;
