@@ -10,9 +10,11 @@
 //! - [`windows`]: when a window is open.
 //! - [`due`]: when a pair's next pass is due; [`backoff`]: what becomes of a pair whose pass has failed.
 //! - [`planner`]: which pairs cut over together, and when.
+//! - [`budget`]: what may be used of an endpoint, and what holds back the rest.
 //! - [`random`]: numbers that look random and are the same every time.
 
 pub mod backoff;
+pub mod budget;
 pub mod due;
 pub mod phase;
 pub mod planner;
