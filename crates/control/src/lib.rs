@@ -11,11 +11,14 @@
 //! - [`due`]: when a pair's next pass is due; [`backoff`]: what becomes of a pair whose pass has failed.
 //! - [`planner`]: which pairs cut over together, and when.
 //! - [`budget`]: what may be used of an endpoint, and what holds back the rest.
+//! - [`forecast`]: when it will be done; [`admission`]: whether a cutover may begin now.
 //! - [`random`]: numbers that look random and are the same every time.
 
+pub mod admission;
 pub mod backoff;
 pub mod budget;
 pub mod due;
+pub mod forecast;
 pub mod phase;
 pub mod planner;
 pub mod random;
