@@ -1,8 +1,13 @@
 //! How long does it take to plan a nation, and how well is it planned?
 //!
-//! `cargo run --release -p limosa-control --example plan [PAIRS ORGANISATIONS GRANTS]`
+//! `cargo run --release -p limosa-control --example plan [PAIRS ORGANISATIONS GRANTS [FOLDER]]`
+//!
+//! With a folder, the ties and the sizes of the waves are written there for METIS, so that its cut can be held beside ours:
+//! `gpmetis -tpwgts=FOLDER/sizes FOLDER/graph WAVES`.
 
 use std::collections::BTreeMap;
+use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::time::Instant;
 
 use jiff::tz::TimeZone;
@@ -12,12 +17,11 @@ use limosa_model::programme::{Capacity, MigrationId, PairId, Window, WindowId};
 use limosa_testkit::programme::{Dimensions, generate};
 
 fn main() {
-    let given: Vec<usize> = std::env::args().skip(1).map(|number| number.parse().expect("a number")).collect();
-    let dimensions = match given[..] {
-        [] => Dimensions::NATION,
-        [pairs, organisations, grants] => Dimensions { pairs, organisations, grants, ..Dimensions::NATION },
-        _ => panic!("three numbers, or none"),
-    };
+    let mut given = std::env::args().skip(1);
+    let mut number = |usual: usize| given.next().map_or(usual, |number| number.parse().expect("a number"));
+    let Dimensions { pairs, organisations, grants, across } = Dimensions::NATION;
+    let dimensions =
+        Dimensions { pairs: number(pairs), organisations: number(organisations), grants: number(grants), across };
     let programme = generate(1, dimensions);
     let pairs: Vec<_> = programme
         .members
@@ -43,6 +47,9 @@ fn main() {
     println!("{} pairs, {} ties: planned in {:.1} s", pairs.len(), ties.len(), began.elapsed().as_secs_f64());
     describe(&plan, &pairs, &ties);
     println!("most memory: {}", most_memory());
+    if let Some(folder) = given.next() {
+        write_for_metis(Path::new(&folder), &plan, &pairs, &ties).expect("the folder can be written");
+    }
 }
 
 fn window(id: i64, openings: &str, pairs: u32) -> Window {
@@ -79,6 +86,28 @@ fn describe(plan: &Plan, pairs: &[Candidate], ties: &[Tie]) {
     println!("evenings: {}; weekends: {}", by_window(1), by_window(2));
     println!("{} ties cut, of weight {}", plan.cut.len(), share(plan.cut_weight()));
     println!("filled in the order of organisations: {}", share(by_order.map(|tie| u64::from(tie.weight)).sum()));
+}
+
+/// In the formats of METIS 5.1 (manual, §4.1.1 and §4.1.3). Pairs have their positions as numbers, from 1 on.
+fn write_for_metis(folder: &Path, plan: &Plan, pairs: &[Candidate], ties: &[Tie]) -> std::io::Result<()> {
+    let mut neighbours = vec![BTreeMap::<i64, u64>::new(); pairs.len()];
+    for tie in ties.iter().filter(|tie| tie.one != tie.other) {
+        for (one, other) in [(tie.one, tie.other), (tie.other, tie.one)] {
+            *neighbours[one.0 as usize - 1].entry(other.0).or_default() += u64::from(tie.weight);
+        }
+    }
+    let mut graph = BufWriter::new(std::fs::File::create(folder.join("graph"))?);
+    writeln!(graph, "{} {} 001", pairs.len(), neighbours.iter().map(BTreeMap::len).sum::<usize>() / 2)?;
+    for neighbours in &neighbours {
+        let words: Vec<_> = neighbours.iter().map(|(other, weight)| format!("{other} {weight}")).collect();
+        writeln!(graph, "{}", words.join(" "))?;
+    }
+    graph.flush()?;
+    let mut sizes = BufWriter::new(std::fs::File::create(folder.join("sizes"))?);
+    for (number, wave) in plan.waves.iter().enumerate() {
+        writeln!(sizes, "{number} = {:.9}", wave.pairs.len() as f64 / pairs.len() as f64)?;
+    }
+    sizes.flush()
 }
 
 /// As Linux tells it.
