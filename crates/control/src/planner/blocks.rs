@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use limosa_model::programme::OrganisationId;
+
 use super::pins::Rules;
 use super::room::{Load, Room};
 use super::sets::{Sets, numbered};
@@ -19,6 +21,8 @@ pub(super) struct Blocks {
     pub(super) load: Vec<Load>,
     /// The number of the rule of its pairs.
     pub(super) rule: Vec<u32>,
+    /// Pairs of its organisation, where that is taken apart because no window can hold it; 0 for all other blocks.
+    pub(super) taken_from: Vec<u64>,
     /// Groups that no window can hold.
     pub(super) too_large: Vec<Group>,
     /// Ties of block `n`: from `start[n]` to `start[n + 1]`.
@@ -41,7 +45,8 @@ impl Blocks {
 /// Makes blocks.
 pub(super) fn make(pairs: &[Candidate], edges: &[Edge], rules: &Rules, rooms: &[Room]) -> Blocks {
     let fits = |load: Load| rooms.iter().any(|room| room.holds(load));
-    let parts = parts(pairs, rules, fits);
+    let organisations = Organisations::new(pairs, rules);
+    let parts = parts(pairs, &organisations, fits);
     let loads = sums(&parts, pairs.iter().map(load_of));
     let mut groups = Sets::new(loads);
     for edge in edges.iter().filter(|edge| rules.of(edge.one) == rules.of(edge.other)) {
@@ -50,28 +55,47 @@ pub(super) fn make(pairs: &[Candidate], edges: &[Edge], rules: &Rules, rooms: &[
     let too_large = too_large(pairs, &parts, &mut groups, fits);
     let of_pair = numbered(parts.iter().map(|part| if fits(groups.load(*part)) { groups.find(*part) } else { *part }));
     let load = sums(&of_pair, pairs.iter().map(load_of));
-    let mut rule = vec![0; load.len()];
+    let (mut rule, mut taken_from) = (vec![0; load.len()], vec![0; load.len()]);
     for (position, block) in of_pair.iter().enumerate() {
         rule[*block as usize] = rules.of(position as u32);
+        let (_, organisation) = organisations.of(position, pairs);
+        taken_from[*block as usize] = if fits(organisation) { 0 } else { organisation.pairs };
     }
     let (start, ties) = neighbours(edges, &of_pair, load.len());
-    Blocks { of_pair, load, rule, too_large, start, ties }
+    Blocks { of_pair, load, rule, taken_from, too_large, start, ties }
 }
 
 fn load_of(pair: &Candidate) -> Load {
     Load { pairs: 1, bytes: pair.bytes }
 }
 
-/// The part that each pair is in: its organisation, as far as that is pinned alike, where a window holds it.
-fn parts(pairs: &[Candidate], rules: &Rules, fits: impl Fn(Load) -> bool) -> Vec<u32> {
-    let key = |position: usize| (pairs[position].organisation, rules.of(position as u32));
-    let mut organisations: HashMap<_, (u32, Load)> = HashMap::new();
-    for (position, pair) in pairs.iter().enumerate() {
-        let (_, load) = organisations.entry(key(position)).or_insert((position as u32, Load::default()));
-        *load = load.with(load_of(pair));
+/// Organisations, each as far as it is pinned alike: the position of its first pair, and its load.
+struct Organisations<'a> {
+    rules: &'a Rules,
+    loads: HashMap<(OrganisationId, u32), (u32, Load)>,
+}
+
+impl<'a> Organisations<'a> {
+    fn new(pairs: &[Candidate], rules: &'a Rules) -> Self {
+        let mut loads = HashMap::new();
+        for (position, pair) in pairs.iter().enumerate() {
+            let key = (pair.organisation, rules.of(position as u32));
+            let (_, load) = loads.entry(key).or_insert((position as u32, Load::default()));
+            *load = load.with(load_of(pair));
+        }
+        Self { rules, loads }
     }
+
+    /// That of the pair at this position.
+    fn of(&self, position: usize, pairs: &[Candidate]) -> (u32, Load) {
+        self.loads[&(pairs[position].organisation, self.rules.of(position as u32))]
+    }
+}
+
+/// The part that each pair is in: its organisation where a window holds that, and otherwise a part of its own.
+fn parts(pairs: &[Candidate], organisations: &Organisations<'_>, fits: impl Fn(Load) -> bool) -> Vec<u32> {
     numbered((0..pairs.len()).map(|position| {
-        let (first, load) = organisations[&key(position)];
+        let (first, load) = organisations.of(position, pairs);
         if fits(load) { first } else { position as u32 }
     }))
 }

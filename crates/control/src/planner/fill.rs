@@ -1,8 +1,12 @@
 //! Which block goes into which wave?
 //!
 //! One occurrence after another is filled. What is pinned to it comes first; then always the block that has the largest share of its
-//! ties in this wave already, so that ties of few are closed before ties of many are opened; and where nothing is tied to it, the largest
+//! ties in this wave already, so that ties of few are closed before ties of many are opened. Where nothing is tied to it, it is the largest
 //! block that still fits.
+//!
+//! Organisations that have to be taken apart have their own rule, since their pieces fit everywhere, and would end as fillers of all gaps:
+//! pieces go into the windows with the most room, so that they are few and large, and elsewhere only where most of the room would stay
+//! empty.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
@@ -90,11 +94,14 @@ type Pool = BTreeSet<(u64, u64, Reverse<u32>)>;
 struct Filling<'a> {
     rules: &'a Rules,
     blocks: &'a Blocks,
+    rooms: &'a [Room],
     waves: Vec<Wave>,
     wave_of: Vec<Option<u32>>,
     left_out: HashMap<u32, LeftOutReason>,
     /// What may be placed now.
     ready: Pool,
+    /// The same for pieces of organisations that are taken apart: by the pairs of those.
+    pieces: BTreeSet<(u64, Reverse<u32>)>,
     /// What may be placed when nothing else is left.
     last: Pool,
     /// How many blocks that are neither pinned nor last are still to be placed.
@@ -103,6 +110,8 @@ struct Filling<'a> {
     later: Vec<(Timestamp, u32)>,
     /// What is pinned, by when; the largest first.
     pinned: BTreeMap<Timestamp, Vec<u32>>,
+    /// Whether a piece is in the wave that is filled now.
+    wave_has_pieces: bool,
     /// The weight of each block's ties into the wave that is filled now.
     drawn: Vec<u64>,
     /// The weight of all its ties.
@@ -110,16 +119,19 @@ struct Filling<'a> {
 }
 
 impl<'a> Filling<'a> {
-    fn new(rules: &'a Rules, blocks: &'a Blocks, rooms: &[Room], from: Timestamp) -> Self {
+    fn new(rules: &'a Rules, blocks: &'a Blocks, rooms: &'a [Room], from: Timestamp) -> Self {
         let count = blocks.len() as usize;
         let tied = (0..blocks.len()).map(|block| blocks.ties(block).iter().map(|(_, weight)| weight).sum()).collect();
         let mut filling = Self {
             rules,
             blocks,
+            rooms,
+            wave_has_pieces: false,
             waves: Vec::new(),
             wave_of: vec![None; count],
             left_out: HashMap::new(),
             ready: Pool::new(),
+            pieces: BTreeSet::new(),
             last: Pool::new(),
             before_last: 0,
             later: Vec::new(),
@@ -146,7 +158,11 @@ impl<'a> Filling<'a> {
     }
 
     fn is_done(&self) -> bool {
-        self.pinned.is_empty() && self.later.is_empty() && self.ready.is_empty() && self.last.is_empty()
+        self.pinned.is_empty()
+            && self.later.is_empty()
+            && self.ready.is_empty()
+            && self.pieces.is_empty()
+            && self.last.is_empty()
     }
 
     fn fill_wave(&mut self, wave: Wave) {
@@ -155,7 +171,14 @@ impl<'a> Filling<'a> {
         while let Some((_, block)) = self.later.pop_if(|(earliest, _)| *earliest <= opens) {
             let is_last = self.rules.rule(self.blocks.rule[block as usize]).last;
             let key = self.key(block);
-            if is_last { &mut self.last } else { &mut self.ready }.insert(key);
+            if is_last {
+                self.last.insert(key);
+            } else {
+                match self.piece(block) {
+                    Some(piece) => self.pieces.insert(piece),
+                    None => self.ready.insert(key),
+                };
+            }
         }
         // The next blocks by the share of their ties in this wave, in millionths; then by the weight of those ties.
         let mut drawn_in = BinaryHeap::new();
@@ -172,19 +195,47 @@ impl<'a> Filling<'a> {
             self.place(block, &mut drawn_in);
         }
         self.drawn.fill(0);
+        self.wave_has_pieces = false;
     }
 
     /// The block that is placed next.
     fn next(&self, drawn_in: &mut DrawnIn) -> Option<u32> {
-        let pool = if self.before_last == 0 { &self.last } else { &self.ready };
+        let takes_pieces = self.takes_pieces();
         while let Some((_, drawn, Reverse(block))) = drawn_in.pop() {
             // Blocks that were drawn in further have a newer entry.
             let is_newest = drawn == self.drawn[block as usize];
-            if is_newest && pool.contains(&self.key(block)) && self.fits(block) {
+            if is_newest && self.may_be_placed(block, takes_pieces) && self.fits(block) {
                 return Some(block);
             }
         }
-        self.largest_that_fits(pool)
+        let piece = self.pieces.last().map(|(_, Reverse(block))| *block);
+        let piece = piece.filter(|block| takes_pieces && self.fits(*block));
+        piece
+            .or_else(|| self.largest_that_fits(&self.ready))
+            .or_else(|| self.largest_that_fits(&self.last).filter(|_| self.before_last == 0))
+    }
+
+    fn may_be_placed(&self, block: u32, takes_pieces: bool) -> bool {
+        let key = self.key(block);
+        match self.piece(block) {
+            Some(piece) if self.pieces.contains(&piece) => takes_pieces,
+            _ => self.ready.contains(&key) || (self.before_last == 0 && self.last.contains(&key)),
+        }
+    }
+
+    /// Whether the wave that is filled now takes pieces of organisations that are taken apart.
+    fn takes_pieces(&self) -> bool {
+        let Some(wave) = self.waves.last() else { return false };
+        let pairs = |room: &Room| room.pairs.unwrap_or(u64::MAX);
+        let is_roomiest = self.rooms.iter().all(|room| pairs(room) <= pairs(&wave.room));
+        is_roomiest
+            || self.wave_has_pieces
+            || (self.is_rather_empty(wave) && self.largest_that_fits(&self.ready).is_none())
+    }
+
+    fn is_rather_empty(&self, wave: &Wave) -> bool {
+        let is_below = |used: u64, of: Option<u64>| of.is_none_or(|most| used < most / 10 * 9);
+        is_below(wave.load.pairs, wave.room.pairs) && is_below(wave.load.bytes, wave.room.bytes)
     }
 
     fn largest_that_fits(&self, pool: &Pool) -> Option<u32> {
@@ -208,7 +259,9 @@ impl<'a> Filling<'a> {
 
     fn place(&mut self, block: u32, drawn_in: &mut DrawnIn) {
         let key = self.key(block);
-        if self.ready.remove(&key) {
+        let is_piece = self.piece(block).is_some_and(|piece| self.pieces.remove(&piece));
+        self.wave_has_pieces |= is_piece;
+        if is_piece || self.ready.remove(&key) {
             self.before_last -= 1;
         } else {
             self.last.remove(&key);
@@ -230,6 +283,11 @@ impl<'a> Filling<'a> {
     fn key(&self, block: u32) -> (u64, u64, Reverse<u32>) {
         let load = self.blocks.load[block as usize];
         (load.pairs, load.bytes, Reverse(block))
+    }
+
+    fn piece(&self, block: u32) -> Option<(u64, Reverse<u32>)> {
+        let pairs = self.blocks.taken_from[block as usize];
+        (pairs > 0).then_some((pairs, Reverse(block)))
     }
 
     fn end(mut self, question: &Question<'_>) -> Filled {
