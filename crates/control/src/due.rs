@@ -25,7 +25,7 @@ pub struct Pace {
     pub least: SignedDuration,
     /// The longest.
     pub most: SignedDuration,
-    /// The interval as a part of the time to the cutover: 4 is a quarter.
+    /// The interval as a part of the time to the cutover: 4 is a quarter. At least 1.
     pub part: i32,
     /// How much earlier than its interval a pair may come, as a part of it.
     pub spread: f64,
@@ -42,7 +42,7 @@ impl Pace {
     /// it yet.
     pub fn next(&self, pair: PairId, last: Timestamp, cutover: Option<Timestamp>) -> Timestamp {
         let interval = match cutover {
-            Some(cutover) => (last.duration_until(cutover).abs() / self.part).max(self.least).min(self.most),
+            Some(cutover) => (last.duration_until(cutover).abs() / self.part.max(1)).max(self.least).min(self.most),
             None => self.most,
         };
         last.saturating_add(interval.mul_f64(1.0 - self.spread * place(pair))).unwrap_or(Timestamp::MAX)
@@ -146,7 +146,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_pair_is_never_left_alone_for_more_than_a_day(pair: i64, last in -1_000_000_000..4_000_000_000_i64, cutover in prop::option::of(-1_000_000_000..4_000_000_000_i64)) {
+        fn a_pair_is_never_left_alone_for_more_than_a_day(
+            pair: i64,
+            last in -1_000_000_000..4_000_000_000_i64,
+            cutover in prop::option::of(-1_000_000_000..4_000_000_000_i64),
+        ) {
             let at = |second| Timestamp::from_second(second).expect("within the calendar");
             let (pace, last) = (Pace::default(), at(last));
             let next = pace.next(PairId(pair), last, cutover.map(at));

@@ -54,7 +54,7 @@ fn level(amount: u64, mut held: Vec<u64>) -> u64 {
         let count = count as u64;
         // Filled up to this height, those before would take so much.
         if height.saturating_mul(count).saturating_sub(filled) >= amount {
-            return (amount + filled).div_ceil(count.max(1));
+            return amount.saturating_add(filled).div_ceil(count.max(1));
         }
         filled = filled.saturating_add(*height);
     }

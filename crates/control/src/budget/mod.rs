@@ -1,8 +1,8 @@
 //! What may be used of an endpoint now, and what holds back the rest?
 //!
-//! Three things make the limit of the moment: what its [`Budget`] allows, the percent of the hour, and the [share](share) that the endpoint
-//! bears at present. Workers are [leased](lease) slices of it for some seconds, so that no message waits for the server's word; a
-//! worker keeps to its slice by [`Bucket`]s. Bytes a day of one mailbox are [counted](day) in the store, over days.
+//! Three things make the limit of the moment: what its [`Budget`] allows, the percent of the hour, and the [`Share`] that the endpoint
+//! bears at present. Workers are leased [`Slice`]s of it for some seconds, so that no message waits for the server's word; a worker
+//! keeps to its slice by [`Bucket`]s. Bytes a day of one mailbox are counted by [`DayUse`], which the store keeps over days.
 //!
 //! Every refusal is a [`Hold`]: what holds, why, and until when.
 

@@ -120,7 +120,8 @@ impl Share {
         if seconds > usual * self.temper.slow {
             self.fall(Trouble::Slow { took, usually: SignedDuration::from_secs_f64(usual) }, now);
         }
-        // What is usual follows slowly, and slow answers count as no slower than what is called slow: trouble that lasts must not become usual at once.
+        // What is usual follows slowly, and slow answers count as no slower than what is called slow: trouble that lasts must not
+        // become usual at once.
         self.usual = Some(usual + (seconds.min(usual * self.temper.slow) - usual) / 100.0);
     }
 

@@ -44,8 +44,8 @@ impl Rates {
 
     /// What is known of passes over mailboxes of that size: from the nearest class with enough measured; `None` where none has.
     ///
-    /// From a class of smaller mailboxes it is concluded by the bytes, from one of larger ones not at all: that a small mailbox takes as long
-    /// as a large one is the safe guess.
+    /// From a class of smaller mailboxes it is concluded by the bytes, from one of larger ones not at all: that a small mailbox takes
+    /// as long as a large one is the safe guess.
     pub fn class(&self, bytes: u64) -> Option<Class> {
         self.class_numbered(number(bytes))
     }
@@ -93,8 +93,8 @@ pub struct Class {
 impl Class {
     /// The seconds that the next pass does not exceed with the chance that a standard normal number does not exceed `normal`.
     ///
-    /// The next pass differs from the mean by Student's distribution, since mean and deviation are only estimated; its quantile is that of the normal
-    /// distribution, corrected for few degrees of freedom (Abramowitz and Stegun 26.7.5).
+    /// The next pass differs from the mean by Student's distribution, since mean and deviation are only estimated; its quantile is
+    /// that of the normal distribution, corrected for few degrees of freedom (Abramowitz and Stegun 26.7.5).
     pub(super) fn quantile(&self, normal: f64) -> f64 {
         let free = self.count - 1.0;
         let first = (normal.powi(3) + normal) / (4.0 * free);

@@ -234,7 +234,8 @@ impl<'a> Filling<'a> {
     }
 
     fn is_rather_empty(&self, wave: &Wave) -> bool {
-        let is_below = |used: u64, of: Option<u64>| of.is_none_or(|most| used < most / 10 * 9);
+        let is_below =
+            |used: u64, of: Option<u64>| of.is_none_or(|most| used.saturating_mul(10) < most.saturating_mul(9));
         is_below(wave.load.pairs, wave.room.pairs) && is_below(wave.load.bytes, wave.room.bytes)
     }
 

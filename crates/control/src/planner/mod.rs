@@ -11,8 +11,8 @@
 //!
 //! Both hold for what is pinned alike; what is tied to something pinned follows it where there is room.
 //!
-//! The steps: organisations and ties make [`blocks`] that are never cut; [`fill`] puts blocks into one occurrence after another, and
-//! takes next what has most of its ties in there already; [`refine`] moves blocks between waves as long as that cuts fewer ties. All of
+//! The steps: organisations and ties make `blocks` that are never cut; `fill` puts blocks into one occurrence after another, and
+//! takes next what has most of its ties in there already; `refine` moves blocks between waves as long as that cuts fewer ties. All of
 //! it depends on nothing but the question: the same question has the same answer.
 
 mod blocks;

@@ -92,6 +92,18 @@ fn an_organisation_too_large_keeps_its_teams() {
 }
 
 #[test]
+fn an_organisation_too_large_neither_fills_gaps_nor_leaves_evenings_empty() {
+    let windows = [window(1, "Mon-Thu 18:00-06:00", 20), window(2, "Fri 18:00 - Mon 06:00", 40)];
+    // Organisation 1 is larger than a weekend; organisation 2 leaves room for one more on an evening.
+    let all = pairs(&[[1; 41].as_slice(), &[2; 19]].concat());
+    let ties: Vec<_> = (1..41).map(|pair| tie(pair, pair + 1, 1)).collect();
+    let plan = ask(&all, &ties, &[], &windows).expect("a plan");
+    let sizes: Vec<_> = plan.waves.iter().map(|wave| (wave.window.0, wave.pairs.len())).collect();
+    assert_eq!(sizes, [(1, 19), (1, 20), (1, 20), (1, 1)]);
+    assert_eq!(plan.cut_weight(), 2);
+}
+
+#[test]
 fn pins_are_kept() {
     let all = pairs(&[1, 2, 3, 4]);
     let pins = [
