@@ -39,7 +39,7 @@ pub struct Opening {
     pub closes_at: Time,
 }
 
-/// Days on which nothing is cut over: holidays, the end of the year.
+/// Days on which nothing is cut over: holidays, the end of the year. An opening that touches one does not take place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Freeze {
     /// The first day.
