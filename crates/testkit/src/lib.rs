@@ -6,5 +6,6 @@ pub mod ledger_suite;
 pub mod mail;
 pub mod memory;
 mod memory_ledger;
+pub mod programme_suite;
 
 pub use memory_ledger::{MemoryLedger, PowerCut, PowerHook, When};
