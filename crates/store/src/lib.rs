@@ -5,6 +5,7 @@
 //!
 //! - [`sqlite`]: [`SqliteStore`], one file for one machine.
 //! - [`programme`]: pairs by the million, in SQLite or PostgreSQL: who works on which, and what becomes of them.
+//! - [`sealing`]: secrets, sealed before they come here.
 //! - `rows`: what a settlement and a folder are as values of a table, the same for every database.
 //! - `lock`: one run a pair on this machine.
 //! - `notes`: which messages are under way, in a file beside the lock.
@@ -16,6 +17,7 @@ mod lock;
 mod notes;
 pub mod programme;
 mod rows;
+pub mod sealing;
 pub mod sqlite;
 
 pub use sqlite::{PairException, SqliteStore};

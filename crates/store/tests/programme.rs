@@ -122,7 +122,7 @@ async fn postgres_schema(connection: &mut PgConnection) -> Schema {
     let mut schema = Schema::new();
     for statement in [columns, keys, indexes] {
         let rows = sqlx::query(statement).fetch_all(&mut *connection).await.expect("the schema is read");
-        schema.extend(rows.iter().map(|row| row.get::<String, _>(0)));
+        schema.extend(rows.iter().map(|row| row.get::<String, _>(0).replace("bytea", "blob")));
     }
     schema
 }

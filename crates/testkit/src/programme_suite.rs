@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod pairs;
+mod secrets;
 mod work;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use limosa_model::programme::{Budget, Endpoint, EndpointId, Migration, Migration
 
 pub use catalogue::*;
 pub use pairs::*;
+pub use secrets::*;
 pub use work::*;
 
 /// Where a programme is kept, and stays when a process ends.
@@ -31,7 +33,7 @@ macro_rules! programme_suite {
         $crate::programme_suite!($fresh =>
             a_fresh_programme_is_empty, put_idempotent, list_order, migration_keeps_its_endpoints, windows_and_waves_are_kept, durable,
             import_rest, import_idempotent, import_changes, import_one_target, names_are_kept_byte_by_byte, grants_are_taken_in,
-            two_imports_at_once, pages_steady, filters_let_through_what_they_say, counts_add_up, waves_are_assigned,
+            two_imports_at_once, pages_steady, filters_let_through_what_they_say, counts_add_up, waves_are_assigned, secrets_are_kept_apart, secrets_no_overwrite,
             claim_due, claim_order, claim_once, claim_slots, slots_changed, slots_more, write_fenced, release_fenced,
             writes_are_kept, lease_ends, takeover, retiring_frees, leader_one, leader_next);
     };

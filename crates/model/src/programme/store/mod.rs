@@ -2,6 +2,7 @@
 //!
 //! - [`Catalogue`]: endpoints, migrations, organisations, windows, waves: few, and known by name.
 //! - [`Pairs`]: pairs and grants, by the million: taken in, looked through, counted.
+//! - [`Secrets`]: what opens endpoints and mailboxes, sealed.
 //! - [`Work`]: who works on what: workers, leases, fences, connections.
 //!
 //! Clauses have names (`[claim.order]`); a check of the same name in `testkit` runs over every database.
@@ -15,15 +16,17 @@ use super::{Fence, PairId, WorkerId};
 
 mod catalogue;
 mod pairs;
+mod secrets;
 mod work;
 
 pub use catalogue::Catalogue;
 pub use pairs::{Counted, GrantLine, Imported, PairFilter, PairLine, PairRecord, Pairs, Refusal, Trouble};
+pub use secrets::{Sealed, SecretOf, Secrets};
 pub use work::{Claimed, PairWrite, Work};
 
 /// The database of a programme. Cheap to share; every call is whole or did nothing (`[atomic]`) and has reached the disk when it
 /// returns (`[durable]`).
-pub trait ProgrammeStore: Catalogue + Pairs + Work {}
+pub trait ProgrammeStore: Catalogue + Pairs + Secrets + Work {}
 
 /// What can go wrong with the database of a programme.
 #[derive(Debug, thiserror::Error)]

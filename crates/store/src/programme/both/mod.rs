@@ -1,12 +1,13 @@
 //! What both databases are told, in the same words.
 //!
-//! - `catalogue`, `pairs`, `imports`, `work`: the contract's parts.
+//! - `catalogue`, `pairs`, `imports`, `secrets`, `work`: the contract's parts.
 //! - `rows`: what a row says.
 
 mod catalogue;
 mod imports;
 mod pairs;
 mod rows;
+mod secrets;
 mod work;
 
 use limosa_model::programme::store::{ProgrammeStore, StoreError};

@@ -128,3 +128,16 @@ CREATE TABLE connection (
     connections BIGINT NOT NULL,
     PRIMARY KEY (pair, endpoint)
 );
+
+-- Sealed: what opens them is not here.
+CREATE TABLE secret (
+    -- Whose: 'endpoint', or a pair's 'source' or 'target'.
+    kind   TEXT COLLATE "C" NOT NULL,
+    owner  BIGINT NOT NULL,
+    key_id TEXT COLLATE "C" NOT NULL,
+    sealed BYTEA NOT NULL,
+    PRIMARY KEY (kind, owner)
+);
+
+-- Those of a key that is given up are few in the end.
+CREATE INDEX secret_key ON secret (key_id);

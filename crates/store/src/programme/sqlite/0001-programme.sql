@@ -127,3 +127,16 @@ CREATE TABLE connection (
     connections INTEGER NOT NULL,
     PRIMARY KEY (pair, endpoint)
 ) STRICT, WITHOUT ROWID;
+
+-- Sealed: what opens them is not here.
+CREATE TABLE secret (
+    -- Whose: 'endpoint', or a pair's 'source' or 'target'.
+    kind   TEXT NOT NULL,
+    owner  INTEGER NOT NULL,
+    key_id TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (kind, owner)
+) STRICT, WITHOUT ROWID;
+
+-- Those of a key that is given up are few in the end.
+CREATE INDEX secret_key ON secret (key_id);
