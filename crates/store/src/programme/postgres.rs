@@ -33,6 +33,8 @@ mod dialect {
     pub(super) const NOW: &str = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)";
     /// `$1`, a JSON array, as rows with a column `value`.
     pub(super) const LINES: &str = "json_array_elements(CAST($1 AS json)) AS line (value)";
+    /// It has statistics of its own.
+    pub(super) const ASIDE: &str = "";
     /// Locks rows against others that lock them so, and not against rows that refer to them.
     pub(super) const LOCK: &str = " FOR NO KEY UPDATE";
     /// Locks rows that are about to be removed.

@@ -33,6 +33,8 @@ mod dialect {
     pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
     /// `$1`, a JSON array, as rows with a column `value`.
     pub(super) const LINES: &str = "json_each($1) AS line";
+    /// Before a column: no index is taken for its sake. SQLite believes any equality to lead to few rows.
+    pub(super) const ASIDE: &str = "+";
     /// There is one writer: nothing has to be locked.
     pub(super) const LOCK: &str = "";
     pub(super) const LOCK_TO_END: &str = "";

@@ -8,7 +8,7 @@ use limosa_model::programme::{ActivityKind, Grant, MigrationId, PairId, Phase, R
 use sqlx::QueryBuilder;
 
 use super::rows::{RECORD, count, get, record};
-use super::{Db, Result, Row, Store, imports, statement, unread};
+use super::{Db, Result, Row, Store, dialect, imports, statement, unread};
 
 /// Names that begin with a text are looked up if they are no more; with more, going through all pairs finds a page of them soon.
 const FEW: i64 = 5_000;
@@ -58,17 +58,24 @@ impl Pairs for Store {
     }
 
     async fn counts(&self, migration: MigrationId) -> Result<Vec<Counted>> {
-        let rows = sqlx::query(
-            "SELECT phase, activity, count(*) FROM pair WHERE migration = $1 GROUP BY phase, activity ORDER BY phase, activity",
-        );
-        let rows = rows.bind(migration.0).fetch_all(&self.readers).await.map_err(unread)?;
-        let read = |row: &Row| {
-            let unknown = |what| StoreError::Unreadable { what: format!("a pair has an unknown {what}") };
-            let phase = Phase::from_name(get(row, 0)?).ok_or_else(|| unknown("phase"))?;
-            let activity = ActivityKind::from_name(get(row, 1)?).ok_or_else(|| unknown("activity"))?;
-            Ok(Counted { phase, activity, pairs: count(get(row, 2)?) })
-        };
-        let mut counted = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+        // Each state by itself, along the index: counting by groups takes half as long again, since it looks at each row's.
+        let states: Vec<_> =
+            Phase::ALL.into_iter().flat_map(|phase| ActivityKind::ALL.map(|activity| (phase, activity))).collect();
+        let mut count_each = QueryBuilder::<Db>::new("");
+        for (number, (phase, activity)) in states.iter().enumerate() {
+            count_each.push(if number == 0 { "" } else { " UNION ALL " });
+            count_each.push(format!("SELECT CAST({number} AS BIGINT), count(*) FROM pair WHERE migration = "));
+            count_each.push_bind(migration.0);
+            count_each.push(format!(" AND phase = '{phase}' AND activity = '{}'", activity.name()));
+        }
+        let rows = count_each.build().fetch_all(&self.readers).await.map_err(unread)?;
+        let mut counted = Vec::new();
+        for row in &rows {
+            let (number, pairs) = (count(get(row, 0)?), count(get(row, 1)?));
+            if let Some((phase, activity)) = states.get(number as usize).filter(|_| pairs > 0) {
+                counted.push(Counted { phase: *phase, activity: *activity, pairs });
+            }
+        }
         counted.sort_by_key(|counted| (counted.phase, counted.activity));
         Ok(counted)
     }
@@ -125,7 +132,9 @@ enum Names {
 /// Each of its forms goes along an index in the order of ids, or looks at few rows, whatever the database believes to know of how many
 /// there are: what leads to few rows is asked first.
 fn page(migration: MigrationId, filter: &PairFilter, names: Names, after: i64, limit: u32) -> QueryBuilder<Db> {
-    let mut page = QueryBuilder::new(format!("SELECT {RECORD} FROM pair WHERE pair.migration = "));
+    // Pairs of a migration are many: what goes along an index of theirs says so itself.
+    let aside = if filter.trouble.is_some() { "" } else { dialect::ASIDE };
+    let mut page = QueryBuilder::new(format!("SELECT {RECORD} FROM pair WHERE {aside}pair.migration = "));
     page.push_bind(migration.0).push(" AND pair.id > ").push_bind(after);
     match filter.trouble {
         Some(Trouble::Blocked) => drop(page.push(" AND pair.blocked IS NOT NULL")),

@@ -225,10 +225,12 @@ async fn candidates(connection: &mut Connection, free: &Free, due: Timestamp, li
 
 /// The highest priority below another one that a pair without a worker has; so that those of each are read along the index.
 async fn next_priority(connection: &mut Connection, migration: MigrationId, below: i64) -> Result<Option<i64>> {
+    // Not max(): PostgreSQL would go through all of them where it believes them to be few.
     let next = sqlx::query_scalar(
-        "SELECT max(priority) FROM pair WHERE migration = $1 AND priority < $2 AND next_pass IS NOT NULL AND worker IS NULL",
+        "SELECT priority FROM pair WHERE migration = $1 AND priority < $2 AND next_pass IS NOT NULL AND worker IS NULL
+         ORDER BY priority DESC LIMIT 1",
     );
-    next.bind(migration.0).bind(below).fetch_one(connection).await.map_err(unread)
+    next.bind(migration.0).bind(below).fetch_optional(connection).await.map_err(unread)
 }
 
 async fn write_pair(connection: &mut Connection, write: &PairWrite) -> Result<()> {
