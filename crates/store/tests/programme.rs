@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use limosa_lab::{Lab, Postgres, PostgresOptions};
@@ -200,4 +201,17 @@ async fn only_the_owner_can_look_inside() {
         let mode = std::fs::metadata(&path).expect("it is there").permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{}", path.display());
     }
+}
+
+/// A call that finds the database down waits for it, and what was written before is there.
+#[tokio::test]
+async fn a_postgresql_that_was_killed_is_waited_for() {
+    let lab = Lab::shared().await.expect("there is a laboratory");
+    let postgres = lab.postgres(PostgresOptions::default()).await.expect("PostgreSQL starts");
+    let store = open_postgres(&postgres.url("postgres")).await.expect("the database opens");
+    let worker = store.register("worker", Duration::from_secs(3_600)).await.expect("the worker is registered");
+    postgres.kill9();
+    let (heartbeat, restarted) = tokio::join!(store.heartbeat(worker, Duration::from_secs(60)), postgres.restart());
+    restarted.expect("PostgreSQL starts again");
+    heartbeat.expect("the lease is renewed");
 }
