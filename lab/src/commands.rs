@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use limosa_lab::{Description, Fsync, Kind, Lab, LabError, Result, Server};
+use limosa_lab::{Description, Fsync, Kind, Lab, LabError, Result, Server, fetch_postgres};
 use limosa_testkit::mail;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
@@ -209,5 +209,7 @@ pub(crate) async fn deps(kinds: &[Kind]) -> Result<ExitCode> {
         kind.fetch().await?;
         println!("{kind} is ready");
     }
+    fetch_postgres().await?;
+    println!("postgresql is ready");
     Ok(ExitCode::SUCCESS)
 }

@@ -16,6 +16,8 @@
 //! # }
 //! ```
 //!
+//! A [`Postgres`] is had likewise, for what keeps its data in one.
+//!
 //! Beside them stand what no real server does on purpose: a proxy that is a bad network
 //! ([`chaos`]) and a server that lies ([`scripted`]).
 
@@ -32,6 +34,7 @@ mod mbsync;
 pub mod mutf7;
 mod packages;
 mod ports;
+mod postgres;
 mod process;
 pub mod scripted;
 mod seed;
@@ -45,6 +48,7 @@ pub use error::{LabError, Result};
 pub use kind::Kind;
 pub use lab::{Lab, cache_folder, run_folder};
 pub use mbsync::mbsync;
+pub use postgres::{Postgres, PostgresOptions, fetch_postgres};
 pub use process::Invocation;
 pub use seed::{Refusal, Seeded};
 pub use server::{CourierOptions, CyrusOptions, DovecotOptions, Fsync, Server, Storage};

@@ -61,7 +61,7 @@ enum Command {
     Status,
     /// End a lab that runs in the background. Its mail stays.
     Down,
-    /// Download and unpack the servers, and start none.
+    /// Download and unpack the servers and PostgreSQL, and start none.
     Deps {
         /// Which servers.
         #[arg(long, value_delimiter = ',', default_value = "dovecot-maildir,dovecot-sdbox,cyrus,courier")]

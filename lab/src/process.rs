@@ -188,6 +188,12 @@ pub(crate) fn cpu_time(group: i32) -> Duration {
     }
 }
 
+/// The living processes that a process has started itself.
+pub(crate) fn children(parent: i32) -> Vec<i32> {
+    let is_child = |stat: Stat| stat.parent == parent && stat.state != b'Z' && stat.state != b'X';
+    processes().filter(|process| stat(*process).is_some_and(is_child)).collect()
+}
+
 fn processes() -> impl Iterator<Item = i32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten();
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -196,6 +202,7 @@ fn processes() -> impl Iterator<Item = i32> {
 /// What `/proc/N/stat` says (proc(5)).
 struct Stat {
     state: u8,
+    parent: i32,
     group: i32,
     /// `utime` and `stime`, in clock ticks.
     own: u64,
@@ -210,6 +217,7 @@ fn stat(process: i32) -> Option<Stat> {
     let ticks = |number: usize| fields.get(number)?.parse::<u64>().ok();
     Some(Stat {
         state: *fields.first()?.as_bytes().first()?,
+        parent: fields.get(1)?.parse().ok()?,
         group: fields.get(2)?.parse().ok()?,
         own: ticks(11)? + ticks(12)?,
         ended_children: ticks(13)? + ticks(14)?,

@@ -7,5 +7,6 @@ pub mod mail;
 pub mod memory;
 mod memory_ledger;
 pub mod programme;
+pub mod programme_suite;
 
 pub use memory_ledger::{MemoryLedger, PowerCut, PowerHook, When};

@@ -2,6 +2,7 @@
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
 use super::{EndpointId, MigrationId, OrganisationId};
 
@@ -33,7 +34,8 @@ pub enum SignIn {
 }
 
 /// What may be used of an endpoint, by all workers together. `None` is no limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Budget {
     /// Connections at once.
     pub connections: Option<u32>,
@@ -50,7 +52,7 @@ pub struct Budget {
 }
 
 /// Hours of the week in which a part of a budget may be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hours {
     /// Monday first.
     pub days: [bool; 7],
@@ -59,6 +61,7 @@ pub struct Hours {
     /// Until this time; of the next day where it is not later than `from`.
     pub until: Time,
     /// Whose times these are.
+    #[serde(with = "jiff::fmt::serde::tz::required")]
     pub zone: TimeZone,
     /// Percent of the budget.
     pub percent: u8,

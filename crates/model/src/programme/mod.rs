@@ -4,15 +4,18 @@
 //! [`Phase`]s; **grants** tie pairs together; **windows** recur, and a **wave** is what cuts over in one of their occurrences.
 //!
 //! Records here are what the store keeps and what is decided upon; they know neither.
+//! [`store`]: the promise of a database that keeps them, and lets many workers share the work.
 
 mod endpoint;
 mod grant;
 mod pair;
+pub mod store;
 mod wave;
 
 pub use endpoint::{Budget, Endpoint, Hours, Migration, Organisation, SignIn};
 pub use grant::{Grant, Right};
-pub use pair::{Activity, Health, Managed, PairKind, PassKind, Phase, Size, WaitReason};
+pub use pair::{Activity, ActivityKind, Health, Managed, PairKind, PassKind, Phase, Size, WaitReason};
+pub use store::ProgrammeStore;
 pub use wave::{Capacity, Freeze, Opening, Wave, WaveState, Window};
 
 /// Makes the id of a record: a number that the store gives.

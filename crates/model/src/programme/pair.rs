@@ -55,6 +55,26 @@ pub enum PairKind {
     Application,
 }
 
+impl PairKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::User, Self::Shared, Self::Resource, Self::Application];
+
+    /// Its name in commands, tables and columns.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Shared => "shared",
+            Self::Resource => "resource",
+            Self::Application => "application",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
 /// How much mail there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
@@ -174,6 +194,61 @@ pub enum Activity {
         /// Who.
         by: String,
     },
+}
+
+/// What a pair is doing, without the circumstances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActivityKind {
+    /// [`Activity::Idle`].
+    Idle,
+    /// [`Activity::Running`].
+    Running,
+    /// [`Activity::Waiting`].
+    Waiting,
+    /// [`Activity::Throttled`].
+    Throttled,
+    /// [`Activity::Retrying`].
+    Retrying,
+    /// [`Activity::Paused`].
+    Paused,
+}
+
+impl ActivityKind {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Idle, Self::Running, Self::Waiting, Self::Throttled, Self::Retrying, Self::Paused];
+
+    /// Its name in commands, tables and columns.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Throttled => "throttled",
+            Self::Retrying => "retrying",
+            Self::Paused => "paused",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+impl Activity {
+    /// What it is, without the circumstances.
+    pub fn kind(&self) -> ActivityKind {
+        match self {
+            Self::Idle => ActivityKind::Idle,
+            Self::Running { .. } => ActivityKind::Running,
+            Self::Waiting { .. } => ActivityKind::Waiting,
+            Self::Throttled { .. } => ActivityKind::Throttled,
+            Self::Retrying { .. } => ActivityKind::Retrying,
+            Self::Paused { .. } => ActivityKind::Paused,
+        }
+    }
 }
 
 /// Why something that is due is not done.

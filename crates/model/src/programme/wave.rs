@@ -27,20 +27,22 @@ pub struct Window {
 }
 
 /// One time in the week at which a window opens, by the clocks of its zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opening {
     /// The day on which it opens.
+    #[serde(with = "weekday")]
     pub opens_on: Weekday,
     /// The time at which it opens.
     pub opens_at: Time,
     /// The day on which it closes: the next such day, or the same one if that is later on it.
+    #[serde(with = "weekday")]
     pub closes_on: Weekday,
     /// The time at which it closes.
     pub closes_at: Time,
 }
 
 /// Days on which nothing is cut over: holidays, the end of the year. An opening that touches one does not take place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Freeze {
     /// The first day.
     pub from: Date,
@@ -93,4 +95,45 @@ pub enum WaveState {
     Done,
     /// A person has stopped it.
     Paused,
+}
+
+impl WaveState {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Planned, Self::Approved, Self::CuttingOver, Self::Done, Self::Paused];
+
+    /// Its name in commands, tables and columns.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Approved => "approved",
+            Self::CuttingOver => "cutting-over",
+            Self::Done => "done",
+            Self::Paused => "paused",
+        }
+    }
+
+    /// The state of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// Days of the week by name.
+mod weekday {
+    use jiff::civil::Weekday;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    const NAMES: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+    pub(super) fn serialize<S: Serializer>(day: &Weekday, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(NAMES[usize::from(day.to_monday_zero_offset().unsigned_abs())])
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Weekday, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let day = NAMES.iter().position(|known| *known == name).and_then(|day| i8::try_from(day).ok());
+        let day = day.and_then(|day| Weekday::from_monday_zero_offset(day).ok());
+        day.ok_or_else(|| D::Error::custom(format!("{name} is no day of the week")))
+    }
 }
