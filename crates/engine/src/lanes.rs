@@ -32,8 +32,8 @@ const LANES_AT_FIRST: usize = 2;
 pub const WARMING_UP: Duration = Duration::from_millis(250);
 /// How long is copied before a third is tried: it has to be worth the time of trying.
 const SETTLED_IN: Duration = Duration::from_secs(5);
-/// How long is measured how fast copying goes, before a lane is tried and with it.
-const TRIAL: Duration = Duration::from_secs(1);
+/// How long is measured how fast copying goes, before a lane is tried and with it: several batches, on slow lines too.
+const TRIAL: Duration = Duration::from_secs(3);
 /// Copying has to become faster by this for a lane to pay.
 const PAYS: f64 = 1.1;
 
@@ -235,10 +235,12 @@ pub async fn copy(
     let (news, told) = mpsc::channel(64);
     // Dropped, the set ends its lanes: nothing is written that nobody would settle.
     let mut running = JoinSet::new();
-    for (number, lane) in (1..).zip(lanes.slots.drain(..).flatten()) {
+    let further: Vec<Sessions> = lanes.slots.drain(..).flatten().collect();
+    // Beforehand: a lane that finds that it may take nothing has ended.
+    shared.queue.allow(further.len() + 1);
+    for (number, lane) in (1..).zip(further) {
         running.spawn(run_further(lane, number, shared.clone(), news.clone()));
     }
-    shared.queue.allow(running.len() + 1);
     let over = Notify::new();
     let main = run_one(sessions, 0, &shared, news.clone());
     let main = async {
@@ -300,8 +302,8 @@ async fn widen_while_copying(
             lanes.refused = true;
             break;
         };
-        running.spawn(run_further(lane, number, shared.clone(), news.clone()));
         shared.queue.allow(number + 1);
+        running.spawn(run_further(lane, number, shared.clone(), news.clone()));
         pace.look();
         if on_trial && !pays(before, pace.over(TRIAL, over).await) {
             shared.queue.allow(number);

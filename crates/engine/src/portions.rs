@@ -8,10 +8,12 @@ use limosa_model::IdList;
 use limosa_model::mailbox::Batching;
 use tokio::time::Instant;
 
-/// Messages that a lane takes at once, as long as nobody knows how long they take; and no fewer than these, as long as there are more.
-pub const SMALL: u64 = 50;
+/// Messages that a lane takes at once at most as long as nobody knows how long they take; later no fewer than these, if there are more.
+const SMALL: u64 = 50;
+/// As long as nobody knows, a lane takes this part of a folder: its messages may be large.
+const PART: u64 = 8;
 /// Messages that a lane takes at once at most.
-pub const LARGE: u64 = 5_000;
+const LARGE: u64 = 5_000;
 /// How long a lane is likely to be busy with what it takes at once.
 const TAKES: Duration = Duration::from_secs(1);
 
@@ -141,8 +143,7 @@ impl Waiting {
                 let measured = by_one_lane * TAKES.as_secs_f64() / begun.elapsed().as_secs_f64();
                 (measured as u64).clamp(1, LARGE).min(shared)
             }
-            // As few as there may be, the messages may be large: another lane finds some.
-            _ => SMALL.min(left.div_ceil(2)).max(1),
+            _ => left.div_ceil(PART).clamp(1, SMALL),
         }
     }
 }
@@ -178,15 +179,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn half_of_a_folder_is_left_to_others() {
-        let queue = queue(&[(0, 30), (1, 400)]);
+        let queue = queue(&[(0, 20), (1, 400)]);
         queue.allow(2);
-        assert_eq!(taken(&queue, 0), Some((0, 15)));
+        assert_eq!(taken(&queue, 0), Some((0, 3)), "a part of few, for they may be large");
         (0..10_000).for_each(|_| queue.answered(1));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(taken(&queue, 1), Some((1, 200)));
         assert_eq!(
             [0, 0, 1, 1, 1].map(|lane| taken(&queue, lane)),
-            [Some((0, 15)), Some((1, 100)), Some((1, SMALL)), Some((1, SMALL)), None]
+            [Some((0, 17)), Some((1, 100)), Some((1, SMALL)), Some((1, SMALL)), None]
         );
         assert!(queue.is_empty());
     }

@@ -10,7 +10,7 @@ use limosa_testkit::memory::{Faults, MemoryServer, MemoryTraits, Moment, Verdict
 use crate::world::{World, contents, put};
 
 /// Enough in each folder for two lanes in all.
-const EACH: usize = 300;
+const EACH: usize = 400;
 
 fn world() -> World {
     let world = World::new(MemoryTraits::default(), MemoryTraits::default());
