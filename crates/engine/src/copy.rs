@@ -284,6 +284,7 @@ impl<'a> Carrier<'a> {
                             in_flight.doubtful = self.doubt.found();
                         }
                         self.mid_message = false;
+                        self.shared.queue.carried();
                     }
                     Fetched::Gone(id) => self.told.push(Arrival::Gone(id)),
                     Fetched::Unreadable(id, error) => {

@@ -226,7 +226,7 @@ pub async fn copy(
     });
     let unit = |(folder, work): (usize, &Work)| Unit { folder, ids: work.steps.copy.clone(), batching: Batching::Free };
     let units = works.iter().enumerate().filter(|(_, work)| !work.steps.copy.is_empty()).map(unit);
-    let portions = if lanes.far { Portions::Large } else { Portions::Measured };
+    let portions = if lanes.far || lanes.most() == 1 { Portions::Large } else { Portions::Measured };
     let queue = Queue::new(units.collect(), portions);
     let shared = Shared::new(routes.collect(), queue, limits.clone(), progress.clone());
     let shared = Arc::new(shared.noting(pair.ledger.clone()));

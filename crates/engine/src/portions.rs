@@ -31,7 +31,7 @@ pub struct Unit {
 /// How large portions are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Portions {
-    /// As large as they may be: servers are far away, and each portion costs a round trip.
+    /// As large as they may be: servers are far away, and each portion costs a round trip; or there is one lane, and will be no other.
     Large,
     /// What a lane is likely to carry in a second, and no more than half of what is left of a folder: so lanes come to an end together.
     Measured,
@@ -49,8 +49,10 @@ struct Waiting {
     folders: Vec<Option<usize>>,
     /// Lanes of lower numbers than this may take messages.
     lanes: usize,
-    /// Messages that the target has answered for, and their bytes.
-    answered: (u64, u64),
+    /// Messages that have gone through the lanes.
+    carried: u64,
+    /// Bytes of messages that the target has answered for.
+    answered: u64,
     /// When the first was taken.
     begun: Option<Instant>,
 }
@@ -58,7 +60,8 @@ struct Waiting {
 impl Queue {
     /// These stretches, for one lane as yet.
     pub fn new(units: Vec<Unit>, portions: Portions) -> Self {
-        let waiting = Waiting { units: units.into(), folders: Vec::new(), lanes: 1, answered: (0, 0), begun: None };
+        let waiting =
+            Waiting { units: units.into(), folders: Vec::new(), lanes: 1, carried: 0, answered: 0, begun: None };
         Self { portions, waiting: Mutex::new(waiting) }
     }
 
@@ -118,15 +121,19 @@ impl Queue {
         self.waiting().lanes = lanes;
     }
 
+    /// Notes that a message has gone through a lane.
+    pub fn carried(&self) {
+        self.waiting().carried += 1;
+    }
+
     /// Notes that the target has answered for a message of this size.
     pub fn answered(&self, bytes: u64) {
-        let answered = &mut self.waiting().answered;
-        *answered = (answered.0 + 1, answered.1 + bytes);
+        self.waiting().answered += bytes;
     }
 
     /// Bytes of the messages that the target has answered for.
     pub fn answered_bytes(&self) -> u64 {
-        self.waiting().answered.1
+        self.waiting().answered
     }
 }
 
@@ -137,7 +144,7 @@ impl Waiting {
             return LARGE;
         }
         let shared = left.div_ceil(2).max(SMALL);
-        match (self.answered.0, self.begun) {
+        match (self.carried, self.begun) {
             (messages @ 1.., Some(begun)) => {
                 let by_one_lane = messages as f64 / self.lanes as f64;
                 let measured = by_one_lane * TAKES.as_secs_f64() / begun.elapsed().as_secs_f64();
@@ -170,10 +177,10 @@ mod tests {
         let queue = queue(&[(0, 20_000)]);
         assert_eq!(taken(&queue, 0), Some((0, SMALL)), "nobody knows yet");
         queue.allow(2);
-        (0..1_200).for_each(|_| queue.answered(1));
+        (0..1_200).for_each(|_| queue.carried());
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(taken(&queue, 0), Some((0, 300)), "1,200 messages in two seconds over two lanes");
-        (0..100_000).for_each(|_| queue.answered(1));
+        (0..100_000).for_each(|_| queue.carried());
         assert_eq!(taken(&queue, 0), Some((0, LARGE)));
     }
 
@@ -182,7 +189,7 @@ mod tests {
         let queue = queue(&[(0, 20), (1, 400)]);
         queue.allow(2);
         assert_eq!(taken(&queue, 0), Some((0, 3)), "a part of few, for they may be large");
-        (0..10_000).for_each(|_| queue.answered(1));
+        (0..10_000).for_each(|_| queue.carried());
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(taken(&queue, 1), Some((1, 200)));
         assert_eq!(

@@ -118,7 +118,7 @@ pub struct SpeedArgs {
     #[arg(long, requires = "target")]
     pub speed: bool,
     /// Say too how long so many mailboxes like this one would take.
-    #[arg(long, value_name = "N", requires = "speed", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", requires = "speed", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub mailboxes: Option<u64>,
     /// How many of them at once, as `copy --list` takes it [default: 4]
     #[arg(long, short, value_name = "N", requires = "mailboxes", value_parser = clap::value_parser!(u16).range(1..=1000))]

@@ -72,7 +72,8 @@ async fn a_server_that_lets_in_few_connections_is_measured_over_those() {
     source.seed("alice", &small(8, 1_000)).await.unwrap();
     let run = Program::new().check(&from, &to, &["--speed"]).await;
     is_measured(&run, [4, 2]);
-    assert_eq!(run.json["speed"]["connections"], 2, "{run:#?}");
+    let connections = run.json["speed"]["connections"].as_u64().unwrap();
+    assert!((1..=2).contains(&connections), "{run:#?}");
 }
 
 #[tokio::test]

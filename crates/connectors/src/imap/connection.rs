@@ -61,7 +61,7 @@ pub(crate) struct Connection {
     encoded: Encoded,
     flush_due: bool,
     sent_since_wait: bool,
-    /// It is known how long the server took for its first answer after sign-in.
+    /// It is known how long the server took for its answers, up to the first one after sign-in.
     timed: bool,
     write_error: Option<io::Error>,
     dead: bool,
@@ -359,9 +359,9 @@ impl Connection {
         });
         match tokio::time::timeout(limit, exchange).await {
             Ok(Ok(())) => {
-                // Later, what comes may answer what was sent long before.
-                if let Some(asked) = asked.filter(|_| self.signed_in) {
-                    self.timed = true;
+                if let Some(asked) = asked {
+                    // Later, what comes may answer what was sent long before.
+                    self.timed = self.signed_in;
                     self.meter.answered(asked.elapsed());
                 }
                 Ok(())

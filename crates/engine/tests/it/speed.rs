@@ -166,6 +166,16 @@ async fn a_folder_of_such_a_name_with_other_mail_in_it_is_left_alone() {
     assert_eq!((contents(&world.target), speed.unfinished), (before, None));
 }
 
+#[tokio::test]
+async fn a_folder_of_such_a_name_that_cannot_be_opened_is_no_earlier_one() {
+    let world = world(MemoryTraits::default(), MemoryTraits::default());
+    put(&world.target, SCRATCH, "not to be seen", &[]);
+    world.target.set_selectable(SCRATCH, false);
+    let speed = measure_with(&test(2), &world, &Faults::none(), &Progress::default()).await.unwrap().speed.unwrap();
+    assert_eq!((speed.earlier, speed.unfinished), (Vec::new(), None));
+    assert!(speed.target.together.is_some());
+}
+
 /// Servers limit connections, and a copy takes what it gets; so does this.
 #[tokio::test(start_paused = true)]
 async fn fewer_connections_than_wanted_are_enough() {

@@ -145,7 +145,9 @@ impl Sides<'_> {
         let survey = targets[0].survey().await?;
         let round_trip = round_trip(self.target);
         report.target.round_trip_seconds = round_trip;
-        for folder in survey.folders.iter().filter(|folder| scratch::is_ours(&folder.path)) {
+        // What cannot be opened holds nothing that we have written.
+        let is_earlier = |folder: &&Folder| folder.selectable && scratch::is_ours(&folder.path);
+        for folder in survey.folders.iter().filter(is_earlier) {
             let left = scratch::remove_earlier(&mut *targets[0], folder).await?;
             report.earlier.push(ScratchFolder { folder: folder.path.clone(), left });
         }
@@ -192,7 +194,7 @@ where
     Ok(())
 }
 
-/// How long the server's first answer after sign-in took, in seconds; `None` where nothing is asked over a network.
+/// How long the server takes for an answer at least, in seconds; `None` where nothing is asked over a network.
 fn round_trip(connector: &dyn Connector) -> Option<f64> {
     connector.meter().quickest_answer().map(|time| time.as_secs_f64())
 }
