@@ -15,8 +15,8 @@ use crate::workloads::Mail;
 
 /// A contender that took longer than this is not measured again in later rounds.
 const LONG: f64 = 30.0;
-/// The source is read once before anything is timed; that is not a contender's run, so their limit does not hold.
-const READING: Duration = Duration::from_secs(600);
+/// What is read and written before anything is timed is no contender's run, so their limit does not hold.
+const UNTIMED: Duration = Duration::from_secs(600);
 
 /// A running benchmark.
 pub(crate) struct Bench {
@@ -178,7 +178,10 @@ impl Bench {
     pub(crate) async fn warm_up(&mut self, contender: Contender, source: &Account, run: &Run<'_>) -> Result<()> {
         let targets = self.servers.fresh(run.place, 1).await?;
         let pairs = pairs(std::slice::from_ref(source), &targets, false);
-        let warmed = self.run(contender, &Run { pairs: &pairs, state: "warming-up", ..run.clone() }).await?;
+        let limit = std::mem::replace(&mut self.limit, UNTIMED);
+        let warmed = self.run(contender, &Run { pairs: &pairs, state: "warming-up", ..run.clone() }).await;
+        self.limit = limit;
+        let warmed = warmed?;
         if !matches!(warmed, (Outcome::Done(_), _)) {
             return Err(BenchError::Unsupported(format!("the target cannot be written to: {warmed:?}")));
         }
@@ -209,7 +212,7 @@ impl Bench {
             // Nothing is written, so the target is never spoken to.
             let pair = Pair { source: account.clone(), target: account.clone(), tls: false };
             let invocation = self.raw(RawLimit::Read { connections: 1 }, &[pair], mail)?;
-            let outputs = match measure::run(vec![invocation], 1, READING).await? {
+            let outputs = match measure::run(vec![invocation], 1, UNTIMED).await? {
                 Ran::Done(taken) => taken.outputs,
                 other => return Err(BenchError::Unsupported(format!("the source cannot be read: {other:?}"))),
             };
