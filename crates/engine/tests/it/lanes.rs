@@ -1,6 +1,5 @@
 //! Several connections at once: one that stalls or breaks holds up no other, and what it had to do is done.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -122,22 +121,14 @@ async fn fewer_connections_from_the_middle_on_are_enough() {
     }
 }
 
-/// Bodies have some bytes each: nearly all of them are too much.
+/// Whatever a lane that was told so would meet afterwards, the quota is what a person has to know.
 #[tokio::test(start_paused = true)]
-async fn a_full_quota_is_told_as_such_and_nothing_more_is_fetched() {
+async fn a_full_quota_is_told_as_such() {
     let world = World::new(MemoryTraits::default(), MemoryTraits { quota: Some(400), ..MemoryTraits::default() });
     for n in 0..4 * EACH {
         put(&world.source, "A", &format!("a-{n}"), &[]);
     }
-    let fetches = Arc::new(AtomicU64::new(0));
-    let seen = fetches.clone();
-    let faults = Faults::hook(move |step, moment| {
-        let is_fetch = step.who == "source" && step.name == "fetch" && moment == Moment::Before;
-        seen.fetch_add(u64::from(is_fetch), Ordering::Relaxed);
-        Verdict::GoOn
-    });
-    let report = world.pass_with(&faults).await.expect("nothing kills it").expect("it can work");
+    let report = world.pass_with(&Faults::none()).await.expect("nothing kills it").expect("it can work");
     assert_eq!(report.unfinished.expect("unfinished").code, "over-quota");
-    let (fetches, connections) = (fetches.load(Ordering::Relaxed), report.connections.source);
-    assert!((1..=connections).contains(&fetches), "{fetches} times was mail asked for over {connections} connections");
+    assert_eq!(report.attempts, 1, "trying again makes no room");
 }
